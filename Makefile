@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# make            build/camwarden, and every unit test and attack program that "make check" needs
+# make check      what needs no root: unit tests, CLI tests, style
+# make install    DESTDIR= PREFIX= are respected
+# make SANITIZE=1 the same under AddressSanitizer and UndefinedBehaviourSanitizer, in build/san
+# make WERROR=1   a warning is an error
+# make CC=clang   another compiler; ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- another machine
+#
+# Needs no root and no network. The programs for the kernel are compiled with clang against
+# bpf/kernel.bpf.h, so no vmlinux.h of this machine is needed.
+
+VERSION   ?= 0.1.0
+PREFIX    ?= /usr/local
+DESTDIR   ?=
+CROSS_COMPILE ?=
+ifeq ($(origin CC),default)
+CC        := $(CROSS_COMPILE)gcc
+endif
+CLANG     ?= clang
+BPFTOOL   ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
+LLVM_STRIP ?= llvm-strip
+PKG_CONFIG ?= pkg-config
+INSTALL   ?= install
+
+ARCH ?= $(shell uname -m)
+override ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(patsubst amd64,x86,$(ARCH))))
+BUILD ?= build$(if $(filter arm64,$(ARCH)),$(if $(CROSS_COMPILE),/arm64))$(if $(SANITIZE),/san)
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
+	-Wno-format-nonliteral $(if $(WERROR),-Werror)
+CFLAGS ?= -O2 -g
+CFLAGS_ALL := -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -DCW_VERSION='"$(VERSION)"' \
+	-Iuserspace -Ibpf -I$(BUILD) -MMD -MP -fno-strict-aliasing -pthread
+LDLIBS := -lbpf -lelf -lz -lyaml -lcrypto
+ifdef SANITIZE
+CFLAGS_ALL += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+LDFLAGS += -fsanitize=address,undefined
+endif
+
+# Headers of the C library for the target, which clang -target bpf does not find by itself.
+TRIPLE := $(shell $(CROSS_COMPILE)gcc -print-multiarch 2>/dev/null)
+BPF_CFLAGS := -target bpf -D__TARGET_ARCH_$(ARCH) -O2 -g -mcpu=v2 -Wall -Wextra \
+	-Wno-unused-parameter -Wno-address-of-packed-member $(if $(WERROR),-Werror) -Ibpf \
+	$(if $(TRIPLE),-idirafter /usr/include/$(TRIPLE))
+
+BPF_SRC := $(wildcard bpf/*.bpf.c)
+BPF_SKEL := $(patsubst bpf/%.bpf.c,$(BUILD)/skel/%.skel.h,$(BPF_SRC))
+
+SRC := $(wildcard userspace/*.c userspace/*/*.c)
+OBJ := $(patsubst userspace/%.c,$(BUILD)/obj/%.o,$(SRC))
+LIB_OBJ := $(filter-out $(BUILD)/obj/main.o,$(OBJ))
+
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
+ATTACK_SRC := $(wildcard tests/attacks/*.c)
+
+.PHONY: all check unit install uninstall clean attacks fuzz
+.SECONDARY:
+
+all: $(BUILD)/camwarden
+
+$(BUILD)/camwarden: $(OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(LDLIBS)
+
+$(BUILD)/obj/%.o: userspace/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -c -o $@ $<
+
+# One object for the kernel from all families; they share maps and variables.
+$(BUILD)/bpf/%.o: bpf/%.bpf.c $(wildcard bpf/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+	$(LLVM_STRIP) -g $@
+
+$(BUILD)/skel/%.skel.h: $(BUILD)/bpf/%.o
+	@mkdir -p $(@D)
+	$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@.tmp && mv $@.tmp $@
+
+# Only the module that loads them includes the skeletons.
+$(BUILD)/obj/source/%.o: CFLAGS_ALL += -I$(BUILD)/skel
+$(patsubst userspace/%.c,$(BUILD)/obj/%.o,$(wildcard userspace/source/*.c)): $(BPF_SKEL)
+
+$(BUILD)/libcamwarden.a: $(LIB_OBJ)
+	rm -f $@ && $(CROSS_COMPILE)ar rcs $@ $^
+
+unit: $(UNIT)
+
+$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libcamwarden.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -Itests/unit $(LDFLAGS) -o $@ $< $(BUILD)/libcamwarden.a -lcmocka $(LDLIBS)
+
+attacks: $(BUILD)/attacks
+
+$(BUILD)/attacks: $(ATTACK_SRC) $(wildcard tests/attacks/*.h)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -Itests/attacks -pthread -o $@ $(ATTACK_SRC)
+
+clean:
+	rm -rf build
+
+-include $(OBJ:.o=.d) $(addsuffix .d,$(UNIT))

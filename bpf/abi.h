@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * What the kernel side and the agent share: records of the ring buffers, map keys and values,
+ * constants. Not the trace format, which has a version of its own. Includes nothing but
+ * <linux/types.h>; every structure is padded by hand, and the asserts at the end hold both
+ * compilers to the same layout.
+ */
+#ifndef CW_ABI_H
+#define CW_ABI_H
+
+#include <linux/types.h>
+
+#define CW_PATH_SIZE	 512 /* leaf first, each component NUL-terminated */
+#define CW_ARGV_SIZE	 512
+#define CW_CGROUP_SIZE	 256
+#define CW_TTY_SIZE	 16
+#define CW_COMM_SIZE	 16
+#define CW_LINEAGE_MAX	 8
+#define CW_ASSETS_MAX	 64
+#define CW_MAJORS_MAX	 512
+#define CW_FILTER_SIZE	 (1 << 18)
+#define CW_HOLDERS_SIZE	 (1 << 16)
+#define CW_SYSCALLS_MAX	 512
+#define CW_NO_ASSET	 0xffffffffu
+
+/* Which ring a record goes to: cameras and microphones have room of their own. */
+enum cw_ring {
+	CW_RING_DEVICES,
+	CW_RING_FILES,
+	CW_RING_MAX,
+};
+
+enum cw_record_type {
+	CW_RECORD_PROCESS = 1, /* who: once per process and ring, before its first access */
+	CW_RECORD_ACCESS,
+	CW_RECORD_EXIT,	   /* a process that had a watched descriptor ended */
+	CW_RECORD_ATTEMPT, /* a refused open whose object the agent has to look up */
+	CW_RECORD_RESCAN,  /* a directory came into a watched tree: its content has to be marked */
+};
+
+enum cw_access_op {
+	CW_OP_OPEN,
+	CW_OP_DENIED,
+	CW_OP_RECEIVE,
+	CW_OP_USE,
+	CW_OP_MAP,
+	CW_OP_STREAM_START,
+	CW_OP_STREAM_STOP,
+	CW_OP_CLOSE,
+	CW_OP_CREATE,
+	CW_OP_RENAME,
+	CW_OP_LINK,
+	CW_OP_UNLINK,
+	CW_OP_TRUNCATE,
+	CW_OP_ATTR,
+	CW_OP_MAX,
+};
+
+enum cw_rung {
+	CW_RUNG_NONE,
+	CW_RUNG_LSM,
+	CW_RUNG_FENTRY,
+	CW_RUNG_KPROBE,
+	CW_RUNG_TRACEPOINT,
+	CW_RUNG_FANOTIFY,
+	CW_RUNG_ITERATOR,
+	CW_RUNG_MAX,
+};
+
+/* What the kernel side could not deliver or remember, by class. */
+enum cw_loss {
+	CW_LOSS_DEVICES,      /* ring of the devices full */
+	CW_LOSS_FILES,	      /* ring of the files full */
+	CW_LOSS_PROCESSES,    /* no room for the record of a process */
+	CW_LOSS_TASKS,	      /* map of processes full: an origin was lost */
+	CW_LOSS_OPENS,	      /* map of open files full: hand-over or close cannot be told */
+	CW_LOSS_INODES,	      /* map of watched inodes full: a recording is not watched */
+	CW_LOSS_EXECUTABLES,  /* map of executables full */
+	CW_LOSS_CONNECTIONS,  /* map of connections full */
+	CW_LOSS_STREAMS,      /* map of streams full: frames were not counted */
+	CW_LOSS_PATHS,	      /* a helper failed to read a path */
+	CW_LOSS_MAX,
+};
+
+enum cw_device_flag {
+	CW_DEVICE_IGNORE = 1 << 0, /* known not to be a camera or a microphone */
+};
+
+enum cw_task_flag {
+	CW_TASK_SEEDED = 1 << 0,      /* was there before the agent */
+	CW_TASK_HOLDS = 1 << 1,	      /* opened, received or inherited a watched descriptor */
+	CW_TASK_EXE_DELETED = 1 << 2, /* its executable had no name left at exec */
+	CW_TASK_KNOWN = 1 << 8,	      /* << enum cw_ring: its record is in that ring */
+};
+
+enum cw_path_flag {
+	CW_PATH_CUT = 1 << 0,	    /* did not fit: the head is missing */
+	CW_PATH_IN_ASSET = 1 << 1,  /* ends at the root of the asset's tree, not at / */
+	CW_PATH_IN_FS = 1 << 2,	    /* ends at the root of the file system */
+};
+
+struct cw_exe_key {
+	__u64 ino;
+	__u32 dev; /* s_dev */
+	__u32 gen; /* i_generation */
+};
+
+struct cw_exe {
+	__u32 path_len;
+	__u32 path_flags;
+	char path[CW_PATH_SIZE];
+};
+
+/* A TCP connection that a process was spawned for. */
+struct cw_conn {
+	__u16 family; /* AF_INET, AF_INET6; 0: none */
+	__u8 outbound;
+	__u8 pad0;
+	__u16 peer_port;
+	__u16 local_port;
+	__u8 peer[16];
+	__u32 via_tgid;
+	__u32 pad1;
+	struct cw_exe_key via;
+};
+
+struct cw_lineage {
+	__u64 start_ns;
+	__u32 tgid;
+	__u32 pad;
+	struct cw_exe_key exe;
+};
+
+/* One process, kept from fork to its end; ancestors stay although they exit. */
+struct cw_task {
+	__u64 start_ns;
+	__u32 tgid;
+	__u32 ppid;
+	__u32 flags; /* enum cw_task_flag */
+	__u32 n_lineage;
+	struct cw_exe_key exe;
+	struct cw_conn conn;
+	char tty[CW_TTY_SIZE];
+	struct cw_lineage lineage[CW_LINEAGE_MAX]; /* nearest first */
+};
+
+struct cw_record {
+	__u32 size;
+	__u16 type; /* enum cw_record_type */
+	__u8 rung;  /* enum cw_rung */
+	__u8 pad;
+	__u64 time_ns; /* CLOCK_BOOTTIME */
+};
+
+struct cw_record_process {
+	struct cw_record hdr;
+	struct cw_task task;
+	__u32 ns_pid;
+	__u32 argv_len;	  /* bytes read of argv */
+	__u32 argv_total; /* bytes that the process has */
+	__u32 path_len;
+	__u32 path_flags;
+	__u32 cgroup_len;
+	__u64 cgroup_id;
+	char argv[CW_ARGV_SIZE];
+	char path[CW_PATH_SIZE];     /* of the executable */
+	char cgroup[CW_CGROUP_SIZE]; /* leaf first */
+};
+
+/* Who did it, as it stood at the access. */
+struct cw_actor {
+	__u64 start_ns;
+	__u64 cap_effective;
+	__u32 tgid;
+	__u32 tid;
+	__u32 uid;
+	__u32 euid;
+	__u32 gid;
+	__u32 login_uid;
+	__u32 session;
+	__u32 task_flags; /* kernel's task_struct.flags */
+	char comm[CW_COMM_SIZE];
+};
+
+struct cw_record_access {
+	struct cw_record hdr;
+	struct cw_actor actor;
+	__u32 op;	  /* enum cw_access_op */
+	__s32 result;	  /* 0 or negative errno */
+	__u32 asset;	  /* index, or CW_NO_ASSET: the agent knows by device number */
+	__u32 access;	  /* enum cw_access of the model, see below */
+	__u64 ino;
+	__u32 dev;	  /* s_dev of the file system */
+	__u32 gen;
+	__u32 rdev;	  /* device number; 0 for files */
+	__u32 mode;	  /* i_mode */
+	__u32 nlink;
+	__u32 path_len;
+	__u32 path_flags;
+	__u32 fd;	  /* where a descriptor number is known, else ~0 */
+	__u64 open_id;	  /* one open file description; 0: none */
+	__u64 since_ns;	  /* opened or stream begun at */
+	__u64 frames;
+	__u64 bytes;
+	__u32 opener_tgid; /* who opened what is used, received, closed */
+	__u32 target_asset; /* rename, link: asset of the target directory or CW_NO_ASSET */
+	__u64 target_ino;  /* rename, link: target directory; rename over: see target_dead */
+	__u64 size_bytes;  /* of the file */
+	char path[CW_PATH_SIZE];
+};
+
+struct cw_record_exit {
+	struct cw_record hdr;
+	__u64 start_ns;
+	__u32 tgid;
+	__u32 pad;
+};
+
+struct cw_record_attempt {
+	struct cw_record hdr;
+	struct cw_actor actor;
+	__s32 result;
+	__s32 dirfd;
+	__u32 open_flags;
+	__u32 path_len;
+	char path[CW_PATH_SIZE]; /* as the process gave it */
+};
+
+struct cw_record_rescan {
+	struct cw_record hdr;
+	__u64 ino;
+	__u32 dev;
+	__u32 asset;
+	__u32 path_len;
+	__u32 path_flags;
+	char path[CW_PATH_SIZE];
+};
+
+/* Maps. */
+struct cw_inode_key {
+	__u64 ino;
+	__u32 dev; /* s_dev; 0 in keys of file systems whose number user space cannot learn */
+	__u32 pad;
+};
+
+struct cw_inode {
+	__u32 asset;
+	__u32 gen; /* 0: not checked */
+};
+
+struct cw_device {
+	__u32 asset;
+	__u32 flags; /* enum cw_device_flag */
+};
+
+struct cw_open {
+	__u64 open_id;
+	__u64 since_ns;
+	__u32 opener_tgid;
+	__u32 asset;
+	__u32 pending; /* a device whose open has not returned yet */
+	__u32 streamer_tgid;
+};
+
+struct cw_use_key {
+	__u64 file;
+	__u32 tgid;
+	__u32 pad;
+};
+
+/* A descriptor on the tracepoint rung, where the end of a file cannot be seen. */
+struct cw_fd_key {
+	__u32 tgid;
+	__u32 fd;
+};
+
+struct cw_fd {
+	__u64 open_id;
+	__u64 since_ns;
+	__u64 ino;
+	__u32 dev;
+	__u32 gen;
+	__u32 rdev;
+	__u32 mode;
+	__u32 asset;
+	__u32 opener_tgid;
+};
+
+struct cw_stream_key {
+	__u32 tgid;
+	__u32 rdev;
+};
+
+struct cw_stream {
+	__u64 frames;
+	__u64 bytes;
+	__u64 first_ns;
+	__u64 last_ns;
+};
+
+struct cw_loss_count {
+	__u64 count;
+	__u64 last_ns;
+};
+
+/* What the iterator over descriptors reports to the agent. */
+enum cw_found_type { CW_FOUND_FILE = 1, CW_FOUND_CONNECTION, CW_FOUND_LISTENER };
+
+struct cw_found {
+	__u32 type;
+	__u32 tgid;
+	__u64 start_ns;
+	__u32 fd;
+	__u32 login_uid;
+	__u32 session;
+	__u32 netns; /* inode of the network namespace */
+	struct cw_conn conn;
+};
+
+/* Bits of access, the same as enum cw_access in userspace/model/event.h. */
+#define CW_ABI_READ	1u
+#define CW_ABI_WRITE	2u
+#define CW_ABI_CREATE	4u
+#define CW_ABI_TRUNCATE 8u
+#define CW_ABI_DELETE	16u
+#define CW_ABI_EXEC	32u
+
+/* Device numbers as the kernel keeps them (not as stat(2) encodes them). */
+#define CW_MKDEV(major, minor) (((__u32)(major) << 20) | (__u32)(minor))
+#define CW_MAJOR(dev)	       ((dev) >> 20)
+#define CW_MINOR(dev)	       ((dev) & 0xfffffu)
+
+_Static_assert(sizeof(struct cw_record) == 16, "record header");
+_Static_assert(sizeof(struct cw_exe_key) == 16, "exe key");
+_Static_assert(sizeof(struct cw_conn) == 48, "connection");
+_Static_assert(sizeof(struct cw_lineage) == 32, "lineage");
+_Static_assert(sizeof(struct cw_task) == 360, "task");
+_Static_assert(sizeof(struct cw_actor) == 64, "actor");
+_Static_assert(sizeof(struct cw_record_process) == 16 + 360 + 32 + 512 + 512 + 256, "process");
+_Static_assert(sizeof(struct cw_record_access) == 704, "access");
+_Static_assert(sizeof(struct cw_found) == 80, "found");
+
+#endif

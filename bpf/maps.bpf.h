@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Every map and every variable that the agent sets or reads. Each says what happens when it is full.
+ */
+#ifndef CW_MAPS_BPF_H
+#define CW_MAPS_BPF_H
+
+#include "kernel.bpf.h"
+
+/* ---- set before load ---- */
+const volatile __u32 self_tgid = 0;	/* the agent: its own accesses are not reported */
+const volatile bool defer_devices = false; /* the result of a device's open is seen later */
+const volatile bool track_fds = false;	/* no hook sees a file's end: follow descriptors */
+const volatile bool frames_by_ioctl = false; /* count ioctls: the V4L2 tracepoints are absent */
+const volatile __u32 hz = 250;		/* jiffies a second */
+const volatile __u8 syscall_ops[CW_SYSCALLS_MAX] = {};	 /* tracepoint rung: enum cw_syscall_op */
+const volatile __u8 syscall_ops32[CW_SYSCALLS_MAX] = {}; /* the same for 32-bit programs */
+
+/* ---- set at any time ---- */
+__u8 majors[CW_MAJORS_MAX];	  /* 1: every character device of this major is watched */
+__u8 block_majors[CW_MAJORS_MAX]; /* the same for block devices */
+__u8 inode_filter[CW_FILTER_SIZE]; /* 0: surely no watched inode; else ask the map */
+__u8 holders[CW_HOLDERS_SIZE];	  /* 0: no process of this id modulo size holds a descriptor */
+__u32 tree_gen;			  /* raised when a directory may have come into a tree */
+__u32 tree_clean;		  /* tree_gen as it was when the agent last set all marks */
+struct cw_inode_key asset_roots[CW_ASSETS_MAX];
+
+/* ---- read by the agent ---- */
+struct cw_loss_count losses[CW_LOSS_MAX];
+__u64 next_open_id;
+__u64 watched_opens;	/* how many were ever seen; 0: nothing can have been handed over */
+__u64 calls[CW_OP_MAX]; /* accesses seen, delivered or not */
+
+/* Full: the record is counted in losses and a gap event follows. Sized by the agent. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 512 * 1024);
+} ring_devices SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 * 1024 * 1024);
+} ring_files SEC(".maps");
+
+/* Watched devices by number; the top bit tells block from character. Full: the agent says so. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct cw_device);
+} devices SEC(".maps");
+
+/* Watched inodes. Full: CW_LOSS_INODES, and the recording is found by its parent at each open. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 262144);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct cw_inode_key);
+	__type(value, struct cw_inode);
+} inodes SEC(".maps");
+
+/* Processes by tgid. Full: CW_LOSS_TASKS; the origin is rebuilt without its past, as seeded. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, struct cw_task);
+} tasks SEC(".maps");
+
+/* Processes that have ended, for reports that arrive later. Full: the oldest goes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 2048);
+	__type(key, __u32);
+	__type(value, struct cw_task);
+} ended SEC(".maps");
+
+/* Executables by inode, so that ancestors keep their names. Full: the least used goes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct cw_exe_key);
+	__type(value, struct cw_exe);
+} executables SEC(".maps");
+
+/* The connection that a thread accepted last (or its creator, for it). Full: the oldest goes. */
+struct cw_accepted {
+	__u64 sk;
+	__u64 time_ns;
+	struct cw_conn conn;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct cw_accepted);
+} accepted SEC(".maps");
+
+/* Connections that were accepted, by socket: told apart from those made. Full: the oldest goes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
+	__type(value, struct cw_accepted);
+} inbound SEC(".maps");
+
+/* Open file descriptions of watched objects, by struct file. Full: CW_LOSS_OPENS. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct cw_open);
+} opens SEC(".maps");
+
+/* Which processes have used an open file description already. Full: a use is told again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, struct cw_use_key);
+	__type(value, __u64); /* open_id */
+} uses SEC(".maps");
+
+/* Tracepoint rung: watched descriptors. Full: CW_LOSS_OPENS. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct cw_fd_key);
+	__type(value, struct cw_fd);
+} fds SEC(".maps");
+
+/* Running captures. Full: CW_LOSS_STREAMS. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct cw_stream_key);
+	__type(value, struct cw_stream);
+} streams SEC(".maps");
+
+/* The camera that a thread is reading from, for drivers that deliver frames by read(2). */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u32); /* rdev */
+} reading SEC(".maps");
+
+static __always_inline void count_loss(enum cw_loss class)
+{
+	if ((__u32)class >= CW_LOSS_MAX)
+		return;
+	__sync_fetch_and_add(&losses[class].count, 1);
+	losses[class].last_ns = bpf_ktime_get_boot_ns();
+}
+
+#endif

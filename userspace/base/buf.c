@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdarg.h>
+
+#include "base/buf.h"
+
+void cw_buf_reset(struct cw_buf *b)
+{
+	b->len = 0;
+	b->error = 0;
+	if (b->data)
+		b->data[0] = '\0';
+}
+
+void cw_buf_free(struct cw_buf *b)
+{
+	free(b->data);
+	memset(b, 0, sizeof(*b));
+}
+
+/* Makes room for `more` bytes and the NUL. */
+static bool reserve(struct cw_buf *b, size_t more)
+{
+	size_t cap = b->cap ? b->cap : 256;
+	char *data;
+
+	if (b->error)
+		return false;
+	while (cap - b->len <= more)
+		cap *= 2;
+	if (cap == b->cap)
+		return true;
+	data = realloc(b->data, cap);
+	if (!data) {
+		b->error = -ENOMEM;
+		return false;
+	}
+	b->data = data;
+	b->cap = cap;
+	return true;
+}
+
+void cw_buf_add(struct cw_buf *b, const void *data, size_t len)
+{
+	if (!reserve(b, len))
+		return;
+	memcpy(b->data + b->len, data, len);
+	b->len += len;
+	b->data[b->len] = '\0';
+}
+
+void cw_buf_puts(struct cw_buf *b, const char *s)
+{
+	cw_buf_add(b, s, strlen(s));
+}
+
+void cw_buf_putc(struct cw_buf *b, char c)
+{
+	cw_buf_add(b, &c, 1);
+}
+
+void cw_buf_printf(struct cw_buf *b, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0 || !reserve(b, (size_t)n))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	b->len += (size_t)n;
+}
