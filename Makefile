@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# make            build/camwarden, and every unit test and attack program that "make check" needs
+# make            build/camwarden
 # make check      what needs no root: unit tests, CLI tests, style
-# make install    DESTDIR= PREFIX= are respected
+# make install    DESTDIR= PREFIX= are respected; make uninstall takes the same
+# make unit       the unit tests; make attacks: the programs that get at watched objects
+# make fuzz       build/fuzz/fuzz_*, with libFuzzer (clang)
 # make SANITIZE=1 the same under AddressSanitizer and UndefinedBehaviourSanitizer, in build/san
 # make WERROR=1   a warning is an error
 # make CC=clang   another compiler; ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- another machine
@@ -18,7 +20,9 @@ ifeq ($(origin CC),default)
 CC        := $(CROSS_COMPILE)gcc
 endif
 CLANG     ?= clang
-BPFTOOL   ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
+# Ubuntu's /usr/sbin/bpftool works only for the running kernel; the one behind it always does.
+BPFTOOL   ?= $(firstword $(wildcard /usr/lib/linux-tools/*/bpftool /usr/lib/linux-tools-*/bpftool \
+	/usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
 LLVM_STRIP ?= llvm-strip
 PKG_CONFIG ?= pkg-config
 INSTALL   ?= install
@@ -37,6 +41,9 @@ ifdef SANITIZE
 CFLAGS_ALL += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 LDFLAGS += -fsanitize=address,undefined
 endif
+ifdef FUZZ
+CFLAGS_ALL += -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer
+endif
 
 # Headers of the C library for the target, which clang -target bpf does not find by itself.
 TRIPLE := $(shell $(CROSS_COMPILE)gcc -print-multiarch 2>/dev/null)
@@ -54,8 +61,17 @@ LIB_OBJ := $(filter-out $(BUILD)/obj/main.o,$(OBJ))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 ATTACK_SRC := $(wildcard tests/attacks/*.c)
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 
-.PHONY: all check unit install uninstall clean attacks fuzz
+BINDIR  := $(PREFIX)/bin
+MANDIR  := $(PREFIX)/share/man/man1
+DOCDIR  := $(PREFIX)/share/doc/camwarden
+UNITDIR := $(PREFIX)/lib/systemd/system
+MAN := $(wildcard docs/man/*.1)
+DOCS := $(wildcard README.md LICENSE* docs/*.md)
+EXAMPLES := $(wildcard docs/examples/*.yaml)
+
+.PHONY: all check unit install uninstall clean attacks fuzz fuzzers
 .SECONDARY:
 
 all: $(BUILD)/camwarden
@@ -95,6 +111,33 @@ attacks: $(BUILD)/attacks
 $(BUILD)/attacks: $(ATTACK_SRC) $(wildcard tests/attacks/*.h)
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -Itests/attacks -pthread -o $@ $(ATTACK_SRC)
+
+check: all unit
+	BUILD=$(BUILD) scripts/test --no-build --check --unit --cli
+
+# Everything again with the instrumentation, in a directory of its own.
+fuzz:
+	$(MAKE) BUILD=$(BUILD)/fuzz CC=$(CLANG) FUZZ=1 fuzzers
+
+fuzzers: $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZ_SRC))
+
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/libcamwarden.a
+	$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(BUILD)/libcamwarden.a $(LDLIBS)
+
+install: all
+	$(INSTALL) -D -m 755 $(BUILD)/camwarden $(DESTDIR)$(BINDIR)/camwarden
+	$(INSTALL) -d $(DESTDIR)$(MANDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(DOCDIR)/examples
+	$(if $(MAN),$(INSTALL) -m 644 $(MAN) $(DESTDIR)$(MANDIR))
+	$(if $(DOCS),$(INSTALL) -m 644 $(DOCS) $(DESTDIR)$(DOCDIR))
+	$(if $(EXAMPLES),$(INSTALL) -m 644 $(EXAMPLES) $(DESTDIR)$(DOCDIR)/examples)
+	sed 's|@BINDIR@|$(BINDIR)|' scripts/camwarden.service >$(DESTDIR)$(UNITDIR)/camwarden.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/camwarden.service
+
+# Only what "make install" puts there; policies and logs of the machine stay.
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/camwarden $(DESTDIR)$(UNITDIR)/camwarden.service
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,$(notdir $(MAN)))
+	rm -rf $(DESTDIR)$(DOCDIR)
 
 clean:
 	rm -rf build

@@ -20,6 +20,7 @@
 #define CW_MAJORS_MAX	 512
 #define CW_FILTER_SIZE	 (1 << 18)
 #define CW_HOLDERS_SIZE	 (1 << 16)
+#define CW_OPENS_SIZE	 (1 << 16)
 #define CW_SYSCALLS_MAX	 512
 #define CW_NO_ASSET	 0xffffffffu
 
@@ -36,6 +37,7 @@ enum cw_record_type {
 	CW_RECORD_EXIT,	   /* a process that had a watched descriptor ended */
 	CW_RECORD_ATTEMPT, /* a refused open whose object the agent has to look up */
 	CW_RECORD_RESCAN,  /* a directory came into a watched tree: its content has to be marked */
+	CW_RECORD_TREE,	   /* tracepoint rung: some directory was made or moved */
 };
 
 enum cw_access_op {
@@ -54,6 +56,32 @@ enum cw_access_op {
 	CW_OP_TRUNCATE,
 	CW_OP_ATTR,
 	CW_OP_MAX,
+};
+
+/* Tracepoint rung: what a system call means, by number. From HELD on, only to who holds something. */
+enum cw_syscall_op {
+	CW_SYSCALL_NONE,
+	CW_SYSCALL_OPEN,
+	CW_SYSCALL_OPENAT,
+	CW_SYSCALL_OPEN_BY_HANDLE,
+	CW_SYSCALL_ACCEPT,
+	CW_SYSCALL_RECVMSG,
+	CW_SYSCALL_RECVMMSG,
+	CW_SYSCALL_PIDFD_GETFD,
+	CW_SYSCALL_TRUNCATE,
+	CW_SYSCALL_NAME, /* unlink, link: fanotify tells of the object, this call of who */
+	CW_SYSCALL_TREE, /* mkdir, rename: the same, and directories may have come into a tree */
+	CW_SYSCALL_HELD,
+	CW_SYSCALL_DUP,
+	CW_SYSCALL_FCNTL,
+	CW_SYSCALL_CLOSE,
+	CW_SYSCALL_CLOSE_RANGE,
+	CW_SYSCALL_READ,
+	CW_SYSCALL_USE0, /* the descriptor is the first argument */
+	CW_SYSCALL_USE1, /* the second */
+	CW_SYSCALL_FTRUNCATE,
+	CW_SYSCALL_IOCTL,
+	CW_SYSCALL_MMAP,
 };
 
 enum cw_rung {
@@ -78,6 +106,7 @@ enum cw_loss {
 	CW_LOSS_EXECUTABLES,  /* map of executables full */
 	CW_LOSS_CONNECTIONS,  /* map of connections full */
 	CW_LOSS_STREAMS,      /* map of streams full: frames were not counted */
+	CW_LOSS_USES,	      /* map of uses full */
 	CW_LOSS_PATHS,	      /* a helper failed to read a path */
 	CW_LOSS_MAX,
 };
@@ -115,7 +144,7 @@ struct cw_exe {
 struct cw_conn {
 	__u16 family; /* AF_INET, AF_INET6; 0: none */
 	__u8 outbound;
-	__u8 pad0;
+	__u8 seeded; /* worked out by the agent at its start, not seen */
 	__u16 peer_port;
 	__u16 local_port;
 	__u8 peer[16];
@@ -202,11 +231,22 @@ struct cw_record_access {
 	__u64 since_ns;	  /* opened or stream begun at */
 	__u64 frames;
 	__u64 bytes;
-	__u32 opener_tgid; /* who opened what is used, received, closed */
-	__u32 target_asset; /* rename, link: asset of the target directory or CW_NO_ASSET */
-	__u64 target_ino;  /* rename, link: target directory; rename over: see target_dead */
-	__u64 size_bytes;  /* of the file */
+	__u64 opener_start_ns; /* who opened what is used, received, closed */
+	__u32 opener_tgid;
+	__u32 pad;
+	__u64 size_bytes; /* of the file */
 	char path[CW_PATH_SIZE];
+};
+
+/* CW_OP_RENAME and CW_OP_LINK: also where to. */
+struct cw_record_move {
+	struct cw_record_access access;
+	__u32 asset; /* of the target directory, or CW_NO_ASSET */
+	__u32 dir;   /* the moved object is a directory */
+	__u64 replaced_ino; /* of the file whose name was taken; 0: none */
+	__u32 path_len;
+	__u32 path_flags;
+	char path[CW_PATH_SIZE]; /* the new name, leaf first */
 };
 
 struct cw_record_exit {
@@ -219,10 +259,12 @@ struct cw_record_exit {
 struct cw_record_attempt {
 	struct cw_record hdr;
 	struct cw_actor actor;
+	__u32 op; /* CW_OP_DENIED or CW_OP_TRUNCATE */
 	__s32 result;
 	__s32 dirfd;
 	__u32 open_flags;
 	__u32 path_len;
+	__u32 pad;
 	char path[CW_PATH_SIZE]; /* as the process gave it */
 };
 
@@ -248,22 +290,37 @@ struct cw_inode {
 	__u32 gen; /* 0: not checked */
 };
 
+/*
+ * A device number is watched (or not) as such: ino 0. What turned out to be no camera is ignored
+ * through one node only, so that a new device that is given the number again is seen.
+ */
+struct cw_device_key {
+	__u64 ino;
+	__u32 rdev; /* with CW_BLOCK_BIT for block devices */
+	__u32 dev;  /* of the file system with the node; 0 with ino 0 */
+};
+
 struct cw_device {
 	__u32 asset;
 	__u32 flags; /* enum cw_device_flag */
 };
 
+/* One open file description. */
 struct cw_open {
 	__u64 open_id;
 	__u64 since_ns;
+	__u64 opener_start_ns;
 	__u32 opener_tgid;
 	__u32 asset;
 	__u32 pending; /* a device whose open has not returned yet */
 	__u32 streamer_tgid;
+	__u32 refs; /* tracepoint rung: descriptors known of it */
+	__u32 access;
 };
 
 struct cw_use_key {
 	__u64 file;
+	__u64 start_ns;
 	__u32 tgid;
 	__u32 pad;
 };
@@ -274,16 +331,22 @@ struct cw_fd_key {
 	__u32 fd;
 };
 
+enum cw_fd_flag {
+	CW_FD_INHERITED = 1 << 0, /* came by fork; not used yet */
+	CW_FD_MAPPED = 1 << 1,
+};
+
 struct cw_fd {
+	__u64 file; /* address, the key of opens */
 	__u64 open_id;
-	__u64 since_ns;
+	__u64 since_ns; /* this process has it since */
 	__u64 ino;
 	__u32 dev;
 	__u32 gen;
 	__u32 rdev;
 	__u32 mode;
 	__u32 asset;
-	__u32 opener_tgid;
+	__u32 flags; /* enum cw_fd_flag */
 };
 
 struct cw_stream_key {
@@ -314,8 +377,11 @@ struct cw_found {
 	__u32 login_uid;
 	__u32 session;
 	__u32 netns; /* inode of the network namespace */
+	__u64 sk;
 	struct cw_conn conn;
 };
+
+#define CW_BLOCK_BIT (1u << 31)
 
 /* Bits of access, the same as enum cw_access in userspace/model/event.h. */
 #define CW_ABI_READ	1u
@@ -338,6 +404,9 @@ _Static_assert(sizeof(struct cw_task) == 360, "task");
 _Static_assert(sizeof(struct cw_actor) == 64, "actor");
 _Static_assert(sizeof(struct cw_record_process) == 16 + 360 + 32 + 512 + 512 + 256, "process");
 _Static_assert(sizeof(struct cw_record_access) == 704, "access");
-_Static_assert(sizeof(struct cw_found) == 80, "found");
+_Static_assert(sizeof(struct cw_record_move) == 1240, "move");
+_Static_assert(sizeof(struct cw_open) == 48, "open");
+_Static_assert(sizeof(struct cw_fd) == 56, "descriptor");
+_Static_assert(sizeof(struct cw_found) == 88, "found");
 
 #endif

@@ -9,25 +9,39 @@
 #include "object.bpf.h"
 #include "task.bpf.h"
 
-/* The rest of a record of an access, beyond the object. */
+/* The rest of a record of an access, beyond the object. Small: stacks are 512 bytes in all. */
 struct access {
 	__u32 op;
 	__s32 result;
 	__u32 access;
 	__u32 fd;
 	__u32 rung;
-	__u32 opener_tgid;
-	__u64 open_id;
-	__u64 since_ns;
-	__u64 frames;
+	__u32 streamer_tgid;
+	const struct cw_open *open;	/* NULL: not known */
+	const struct cw_stream *stream; /* the end of a capture */
 	__u64 bytes;
-	__u32 target_asset;
-	__u64 target_ino;
 };
 
 static __always_inline bool is_agent(void)
 {
 	return bpf_get_current_pid_tgid() >> 32 == self_tgid;
+}
+
+/*
+ * An open by the agent. True: it is not an access. A touch gives the inode its mark: the kernel's
+ * own idea of the inode counts, which stat(2) hides on some file systems. The canary's own object
+ * is reported like any other.
+ */
+static __always_inline bool agent_open(struct object *o)
+{
+	if (!is_agent())
+		return false;
+	if (touch_tid && (__u32)bpf_get_current_pid_tgid() == touch_tid) {
+		inode_set(o->ino, o->dev, o->gen, touch_asset);
+		touch_tid = 0;
+		return true;
+	}
+	return !canary_ino || o->ino != canary_ino;
 }
 
 static __always_inline enum cw_ring ring_of(__u32 mode)
@@ -60,19 +74,21 @@ static __always_inline void *reserve_record(enum cw_ring ring, __u32 size, __u32
 static __always_inline __u32 cgroup_write(char *buf, struct task_struct *task, __u64 *id)
 {
 	struct kernfs_node *kn = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
-	__u32 off = 0;
+	__u64 off = 0;
+	const void *name;
 	long n;
 
 	*id = BPF_CORE_READ(kn, id);
 	for (int i = 0; i < 12; i++) {
 		struct kernfs_node *parent = kernfs_parent(kn);
 
-		if (!parent || off > CW_CGROUP_SIZE - 128)
+		if (!parent)
 			break;
-		n = bpf_probe_read_kernel_str(&buf[off], 128, BPF_CORE_READ(kn, name));
-		if (n < 0)
+		name = BPF_CORE_READ(kn, name);
+		n = path_name(buf, off, CW_CGROUP_SIZE - 128, 128, name);
+		if (n <= 0)
 			break;
-		off += n;
+		off = path_advance(off, n);
 		kn = parent;
 	}
 	return off;
@@ -135,11 +151,10 @@ static __noinline void emit_process(struct task_struct *task, struct cw_task *t,
 static __always_inline void actor_fill(struct cw_actor *a, struct task_struct *task)
 {
 	const struct cred *cred = BPF_CORE_READ(task, cred);
-	__u64 id = bpf_get_current_pid_tgid();
 
 	a->start_ns = task_start(task);
-	a->tgid = id >> 32;
-	a->tid = (__u32)id;
+	a->tgid = BPF_CORE_READ(task, tgid);
+	a->tid = BPF_CORE_READ(task, pid);
 	a->uid = BPF_CORE_READ(cred, uid.val);
 	a->euid = BPF_CORE_READ(cred, euid.val);
 	a->gid = BPF_CORE_READ(cred, gid.val);
@@ -151,34 +166,42 @@ static __always_inline void actor_fill(struct cw_actor *a, struct task_struct *t
 		a->session = BPF_CORE_READ(task, sessionid);
 	}
 	a->task_flags = BPF_CORE_READ(task, flags);
-	bpf_get_current_comm(a->comm, sizeof(a->comm));
+	bpf_core_read(a->comm, sizeof(a->comm), &task->comm);
 }
 
-/* Makes sure that the agent can name the current process. */
+/*
+ * Makes sure that the agent can name a process. One that is ending closes its files after it left
+ * `tasks`: its entry is in `ended` then and must not be made anew.
+ */
 static __always_inline struct cw_task *announce(struct task_struct *task, enum cw_ring ring)
 {
-	struct cw_task *t = task_get(task);
+	struct cw_task *t = task_lookup(task);
+	__u32 tgid;
 
+	if (!t && BPF_CORE_READ(task, flags) & PF_EXITING) {
+		tgid = BPF_CORE_READ(task, tgid);
+		t = bpf_map_lookup_elem(&ended, &tgid);
+	} else if (!t) {
+		t = task_rebuild(task, BPF_CORE_READ(task, tgid));
+	}
 	if (t && !(t->flags & (CW_TASK_KNOWN << ring)))
 		emit_process(task, t, ring);
 	return t;
 }
 
-/* One access to a watched object by the current process. */
-static __noinline int emit_access(struct object *o, struct access *a)
+/* The same for the current process. Global: the verifier reads it once, not at every caller. */
+__noinline int announce_current(__u32 ring)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	enum cw_ring ring = ring_of(o->mode);
-	struct cw_record_access *r;
-	struct path_result path = {};
+	announce((void *)bpf_get_current_task(), ring);
+	return 0;
+}
 
-	if (a->op < CW_OP_MAX)
-		__sync_fetch_and_add(&calls[a->op], 1);
-	announce(task, ring);
-	r = reserve_record(ring, sizeof(*r), CW_RECORD_ACCESS,
-			   ring == CW_RING_DEVICES ? CW_LOSS_DEVICES : CW_LOSS_FILES);
-	if (!r)
-		return -1;
+static __always_inline void access_write(struct cw_record_access *r, struct object *o,
+					 struct access *a, struct task_struct *task)
+{
+	struct path_result path = {};
+	struct inode *inode = o->inode;
+
 	r->hdr.rung = a->rung;
 	actor_fill(&r->actor, task);
 	r->op = a->op;
@@ -190,18 +213,79 @@ static __noinline int emit_access(struct object *o, struct access *a)
 	r->gen = o->gen;
 	r->rdev = o->rdev;
 	r->mode = o->mode;
-	r->nlink = o->nlink;
+	r->nlink = 0;
+	r->size_bytes = 0;
+	if (inode) {
+		r->nlink = BPF_CORE_READ(inode, i_nlink);
+		r->size_bytes = BPF_CORE_READ(inode, i_size);
+	}
 	r->fd = a->fd;
-	r->open_id = a->open_id;
-	r->since_ns = a->since_ns;
-	r->frames = a->frames;
+	r->open_id = a->open ? a->open->open_id : 0;
+	r->since_ns = a->open ? a->open->since_ns : 0;
+	r->opener_start_ns = a->open ? a->open->opener_start_ns : 0;
+	r->opener_tgid = a->open ? a->open->opener_tgid : a->streamer_tgid;
+	r->frames = 0;
 	r->bytes = a->bytes;
-	r->opener_tgid = a->opener_tgid;
-	r->target_asset = a->target_asset;
-	r->target_ino = a->target_ino;
-	r->size_bytes = o->size;
+	if (a->stream) {
+		r->since_ns = a->stream->first_ns;
+		r->frames = a->stream->frames;
+		r->bytes = a->stream->bytes;
+	}
+	r->pad = 0;
 	if (o->dentry)
 		path_write(r->path, o->dentry, o->mnt, o->asset, &path);
+	r->path_len = path.len;
+	r->path_flags = path.flags;
+}
+
+static __always_inline void count_call(__u32 op)
+{
+	if (op < CW_OP_MAX)
+		__sync_fetch_and_add(&calls[op], 1);
+}
+
+/* One access to a watched object by `task`, which was announced. Negative: the ring was full, which is counted. */
+static __always_inline int emit_access_of(struct object *o, struct access *a,
+					  struct task_struct *task)
+{
+	enum cw_ring ring = ring_of(o->mode);
+	struct cw_record_access *r;
+
+	count_call(a->op);
+	r = reserve_record(ring, sizeof(*r), CW_RECORD_ACCESS,
+			   ring == CW_RING_DEVICES ? CW_LOSS_DEVICES : CW_LOSS_FILES);
+	if (!r)
+		return -1;
+	access_write(r, o, a, task);
+	bpf_ringbuf_submit(r, 0);
+	return 0;
+}
+
+/* The same by the current task. */
+static __noinline int emit_access(struct object *o, struct access *a)
+{
+	announce_current(ring_of(o->mode));
+	return emit_access_of(o, a, (void *)bpf_get_current_task());
+}
+
+/* A name of a recording that is given, moved or taken away. `to` is the new dentry. */
+static __noinline int emit_move(struct object *o, struct access *a, struct dentry *to,
+				__u32 to_asset)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct cw_record_move *r;
+	struct path_result path = {};
+
+	count_call(a->op);
+	announce_current(CW_RING_FILES);
+	r = reserve_record(CW_RING_FILES, sizeof(*r), CW_RECORD_ACCESS, CW_LOSS_FILES);
+	if (!r)
+		return -1;
+	access_write(&r->access, o, a, task);
+	r->asset = to_asset;
+	r->dir = (o->mode & S_IFMT) == S_IFDIR;
+	r->replaced_ino = BPF_CORE_READ(to, d_inode, i_ino);
+	path_write(r->path, to, NULL, to_asset, &path);
 	r->path_len = path.len;
 	r->path_flags = path.flags;
 	bpf_ringbuf_submit(r, 0);

@@ -20,8 +20,9 @@
 typedef unsigned short umode_t;
 typedef unsigned int fmode_t;
 typedef long long loff_t;
-enum { false, true };
 typedef _Bool bool;
+#define false 0
+#define true  1
 
 #define AF_UNIX	 1
 #define AF_INET	 2
@@ -43,7 +44,13 @@ typedef _Bool bool;
 #define O_CREAT_ 00000100 /* the same on x86 and arm64 */
 #define O_TRUNC_ 00001000
 
+#define FMODE_CREATED 0x100000
+#define O_ACCMODE_  00000003
+
+#define PF_EXITING   0x00000004
 #define PF_KTHREAD   0x00200000
+#define TS_COMPAT    0x0002 /* x86: thread_info.status */
+#define TIF_32BIT_ARM64 22
 #define ATTR_MODE    (1 << 0)
 #define ATTR_UID     (1 << 1)
 #define ATTR_GID     (1 << 2)
@@ -242,11 +249,18 @@ struct socket {
 	struct sock *sk;
 } CW_RELOC;
 
+/* Where the time of the last data stands; the nested structure has no name in the kernel either. */
+struct inet_connection_sock {
+	struct {
+		__u32 lrcvtime; /* jiffies, low half */
+	} icsk_ack;
+} CW_RELOC;
+
 struct user_namespace;
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long r10, r9, r8, ax, cx, dx, si, di, orig_ax;
+	unsigned long r10, r9, r8, ax, bx, cx, dx, si, di, orig_ax;
 } CW_RELOC;
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {

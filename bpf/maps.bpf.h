@@ -10,8 +10,10 @@
 /* ---- set before load ---- */
 const volatile __u32 self_tgid = 0;	/* the agent: its own accesses are not reported */
 const volatile bool defer_devices = false; /* the result of a device's open is seen later */
+const volatile bool tp_open = false;	/* system calls tell of opens (else of refusals only) */
+const volatile bool tp_denied = false;	/* system calls tell of refusals */
 const volatile bool track_fds = false;	/* no hook sees a file's end: follow descriptors */
-const volatile bool frames_by_ioctl = false; /* count ioctls: the V4L2 tracepoints are absent */
+const volatile bool io_complete_by_cqe = false;
 const volatile __u32 hz = 250;		/* jiffies a second */
 const volatile __u8 syscall_ops[CW_SYSCALLS_MAX] = {};	 /* tracepoint rung: enum cw_syscall_op */
 const volatile __u8 syscall_ops32[CW_SYSCALLS_MAX] = {}; /* the same for 32-bit programs */
@@ -20,7 +22,13 @@ const volatile __u8 syscall_ops32[CW_SYSCALLS_MAX] = {}; /* the same for 32-bit 
 __u8 majors[CW_MAJORS_MAX];	  /* 1: every character device of this major is watched */
 __u8 block_majors[CW_MAJORS_MAX]; /* the same for block devices */
 __u8 inode_filter[CW_FILTER_SIZE]; /* 0: surely no watched inode; else ask the map */
-__u8 holders[CW_HOLDERS_SIZE];	  /* 0: no process of this id modulo size holds a descriptor */
+__u32 holders[CW_HOLDERS_SIZE];	  /* how many descriptors processes of this id modulo size hold */
+__u32 open_filter[CW_OPENS_SIZE]; /* how many watched open files have an address in this slot */
+__u64 filter_base;		  /* the address of open_filter */
+__u32 touch_asset = CW_NO_ASSET;  /* the agent's next open marks its inode as this asset's */
+__u32 touch_tid;		  /* by this thread of the agent */
+__u64 canary_ino;		  /* the agent's own opens of this inode are reported */
+bool frames_by_ioctl = true;	  /* count ioctls: the V4L2 tracepoints are not attached (yet) */
 __u32 tree_gen;			  /* raised when a directory may have come into a tree */
 __u32 tree_clean;		  /* tree_gen as it was when the agent last set all marks */
 struct cw_inode_key asset_roots[CW_ASSETS_MAX];
@@ -42,11 +50,11 @@ struct {
 	__uint(max_entries, 4 * 1024 * 1024);
 } ring_files SEC(".maps");
 
-/* Watched devices by number; the top bit tells block from character. Full: the agent says so. */
+/* Devices by number or by node. Full: the agent says so. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
-	__type(key, __u32);
+	__type(key, struct cw_device_key);
 	__type(value, struct cw_device);
 } devices SEC(".maps");
 
@@ -144,6 +152,26 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32); /* rdev */
 } reading SEC(".maps");
+
+/*
+ * Tracepoint rung: who last gave, moved or took a name, by tgid, for the events of fanotify, which
+ * tell of nobody but a pid. Full: the oldest goes, and the event says that the person is unknown.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct cw_actor);
+} namers SEC(".maps");
+
+/* An address as a number, which a pointer with a type is not for the verifier. */
+static __always_inline __u64 address_of(const void *p)
+{
+	__u64 n = 0;
+
+	bpf_probe_read_kernel(&n, sizeof(n), &p);
+	return n;
+}
 
 static __always_inline void count_loss(enum cw_loss class)
 {

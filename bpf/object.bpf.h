@@ -8,7 +8,6 @@
 
 #include "maps.bpf.h"
 
-#define CW_BLOCK_BIT	  (1u << 31)
 #define CW_TREE_DEPTH_MAX 48
 
 /* What a hook found out about an object before it asks who is there. */
@@ -22,8 +21,6 @@ struct object {
 	__u32 mode;
 	__u32 gen;
 	__u32 asset;
-	__u32 nlink;
-	__u64 size;
 };
 
 static __always_inline __u32 filter_slot(__u64 ino)
@@ -45,19 +42,25 @@ static __always_inline bool device_maybe(__u32 rdev, __u32 mode)
 	return (mode & S_IFMT) == S_IFBLK ? block_majors[major] != 0 : majors[major] != 0;
 }
 
-static __always_inline bool device_watched(__u32 rdev, __u32 mode, __u32 *asset)
+static __always_inline bool device_watched(struct object *o)
 {
-	bool block = (mode & S_IFMT) == S_IFBLK;
-	__u32 key = block ? rdev | CW_BLOCK_BIT : rdev;
-	struct cw_device *d = bpf_map_lookup_elem(&devices, &key);
-	__u32 major = CW_MAJOR(rdev);
+	bool block = (o->mode & S_IFMT) == S_IFBLK;
+	struct cw_device_key key = { .rdev = block ? o->rdev | CW_BLOCK_BIT : o->rdev };
+	__u32 major = CW_MAJOR(o->rdev);
+	struct cw_device *d;
 
+	o->asset = CW_NO_ASSET;
+	d = bpf_map_lookup_elem(&devices, &key);
 	if (d) {
-		*asset = d->asset;
+		o->asset = d->asset;
 		return !(d->flags & CW_DEVICE_IGNORE);
 	}
+	key.ino = o->ino;
+	key.dev = o->dev;
+	d = bpf_map_lookup_elem(&devices, &key);
+	if (d && d->flags & CW_DEVICE_IGNORE)
+		return false;
 	/* 1: the whole major is watched, 2: only the numbers in the map. */
-	*asset = CW_NO_ASSET;
 	if (major >= CW_MAJORS_MAX)
 		return false;
 	return (block ? block_majors[major] : majors[major]) == 1;
@@ -88,8 +91,10 @@ static __always_inline void inode_set(__u64 ino, __u32 dev, __u32 gen, __u32 ass
 }
 
 /*
- * The mark of the nearest ancestor directory, for an inode that has none of its own: of the parent
- * alone as a rule, of all while directories that came into a tree may lack theirs.
+ * The mark of the nearest ancestor directory, for an inode that has none of its own. Two steps are
+ * enough as a rule: a directory gets its mark when something is made or opened in it (dir_watched),
+ * so of two new ones below each other the upper has it. All steps are walked while directories
+ * that came into a tree may lack theirs.
  */
 static __noinline __u32 ancestor_asset(struct dentry *dentry, __u32 dev, __u32 steps)
 {
@@ -98,7 +103,7 @@ static __noinline __u32 ancestor_asset(struct dentry *dentry, __u32 dev, __u32 s
 	struct cw_inode *m;
 	__u64 ino;
 
-	for (int i = 0; i < CW_TREE_DEPTH_MAX; i++) {
+	for (__u32 i = 0; i < CW_TREE_DEPTH_MAX; i++) {
 		if (i >= steps)
 			break;
 		parent = BPF_CORE_READ(dentry, d_parent);
@@ -116,6 +121,23 @@ static __noinline __u32 ancestor_asset(struct dentry *dentry, __u32 dev, __u32 s
 	return CW_NO_ASSET;
 }
 
+static __always_inline __u32 tree_steps(void)
+{
+	return tree_gen != tree_clean ? CW_TREE_DEPTH_MAX : 2;
+}
+
+/* Gives a directory in which something of a tree was found its own mark. */
+static __always_inline void dir_mark(struct dentry *dir, __u32 dev, __u32 asset)
+{
+	struct inode *inode = BPF_CORE_READ(dir, d_inode);
+	__u64 ino = BPF_CORE_READ(inode, i_ino);
+	__u32 gen = BPF_CORE_READ(inode, i_generation);
+
+	if (!inode || (filter_maybe(ino) && inode_mark(ino, dev, gen)))
+		return;
+	inode_set(ino, dev, gen, asset);
+}
+
 static __always_inline void object_fill(struct object *o, struct inode *inode,
 					struct dentry *dentry, struct vfsmount *mnt)
 {
@@ -127,8 +149,6 @@ static __always_inline void object_fill(struct object *o, struct inode *inode,
 	o->rdev = BPF_CORE_READ(inode, i_rdev);
 	o->mode = BPF_CORE_READ(inode, i_mode);
 	o->gen = BPF_CORE_READ(inode, i_generation);
-	o->nlink = BPF_CORE_READ(inode, i_nlink);
-	o->size = BPF_CORE_READ(inode, i_size);
 	o->asset = CW_NO_ASSET;
 }
 
@@ -139,11 +159,12 @@ static __always_inline void object_fill(struct object *o, struct inode *inode,
 static __always_inline bool object_watched(struct object *o)
 {
 	__u32 type = o->mode & S_IFMT;
+	struct dentry *dentry = o->dentry; /* BPF_CORE_READ would relocate the access to *o, too */
 	struct cw_inode *m;
 
 	if (type == S_IFCHR || type == S_IFBLK)
 		return device_maybe(o->rdev, o->mode) &&
-		       device_watched(o->rdev, o->mode, &o->asset);
+		       device_watched(o);
 	if (filter_maybe(o->ino)) {
 		m = inode_mark(o->ino, o->dev, o->gen);
 		if (m) {
@@ -151,13 +172,13 @@ static __always_inline bool object_watched(struct object *o)
 			return true;
 		}
 	}
-	if (!o->dentry)
+	if (!dentry)
 		return false;
-	o->asset = ancestor_asset(o->dentry, o->dev,
-				  tree_gen != tree_clean ? CW_TREE_DEPTH_MAX : 1);
+	o->asset = ancestor_asset(dentry, o->dev, tree_steps());
 	if (o->asset == CW_NO_ASSET)
 		return false;
 	inode_set(o->ino, o->dev, o->gen, o->asset);
+	dir_mark(BPF_CORE_READ(dentry, d_parent), o->dev, o->asset);
 	return true;
 }
 
@@ -166,6 +187,51 @@ static __always_inline bool object_of_file(struct object *o, struct file *file)
 	object_fill(o, BPF_CORE_READ(file, f_inode), BPF_CORE_READ(file, f_path.dentry),
 		    BPF_CORE_READ(file, f_path.mnt));
 	return object_watched(o);
+}
+
+static __always_inline void object_of_dentry(struct object *o, struct dentry *dentry)
+{
+	object_fill(o, BPF_CORE_READ(dentry, d_inode), dentry, NULL);
+}
+
+/* The asset of a directory in which something is about to be made; it gets its mark by the way. */
+static __always_inline __u32 dir_asset(struct inode *dir, struct dentry *child)
+{
+	struct object o;
+	struct dentry *dentry = BPF_CORE_READ(child, d_parent);
+
+	object_fill(&o, dir, dentry, NULL);
+	return object_watched(&o) ? o.asset : CW_NO_ASSET;
+}
+
+/*
+ * The first look at a file, for hooks whose pointers the kernel's type information covers: plain
+ * loads, no helper, no map. False: surely not watched.
+ */
+static __always_inline bool file_maybe(struct file *file)
+{
+	struct inode *inode = file->f_inode;
+	umode_t mode = inode->i_mode;
+	struct dentry *dir;
+
+	if ((mode & S_IFMT) == S_IFCHR || (mode & S_IFMT) == S_IFBLK)
+		return device_maybe(inode->i_rdev, mode);
+	if (filter_maybe(inode->i_ino))
+		return true;
+	dir = file->f_path.dentry->d_parent;
+	if (filter_maybe(dir->d_inode->i_ino) || filter_maybe(dir->d_parent->d_inode->i_ino))
+		return true;
+	return tree_gen != tree_clean;
+}
+
+/* The same for a name in a directory. */
+static __always_inline bool dentry_maybe(struct inode *dir, struct dentry *dentry)
+{
+	struct dentry *parent = dentry->d_parent;
+
+	return filter_maybe(dir->i_ino) || filter_maybe(parent->d_parent->d_inode->i_ino) ||
+	       (dentry->d_inode && filter_maybe(dentry->d_inode->i_ino)) ||
+	       tree_gen != tree_clean;
 }
 
 #endif

@@ -18,17 +18,43 @@ struct path_result {
 };
 
 /*
+ * Advances an offset. The mask changes nothing (an offset never exceeds CW_PATH_SIZE) but gives the
+ * verifier the same range in every turn of a loop; with the growing ranges of a plain addition it
+ * followed each number of names separately and ran out of instructions.
+ */
+static __always_inline __u64 path_advance(__u64 off, long n)
+{
+	off += n;
+	asm volatile("" : "+r"(off));
+	return off & (2 * CW_PATH_SIZE - 1);
+}
+
+/*
+ * Appends one name, its NUL included; 0: no room. The check and the use must stand together on one
+ * register: 6.1 forgets what it learned of a copy that was spilled between them.
+ */
+static __always_inline long path_name(char *buf, __u64 off, __u64 last, __u32 room,
+				      const void *name)
+{
+	asm volatile("" : "+r"(off));
+	if (off > last)
+		return 0;
+	return bpf_probe_read_kernel_str(buf + off, room, name);
+}
+
+/*
  * `buf` is CW_PATH_SIZE bytes. `mnt` may be NULL: then the way ends at the root of the file system
  * or, with `asset`, at the root of that asset's tree.
  */
 static __always_inline void path_write(char *buf, struct dentry *dentry, struct vfsmount *vfsmnt,
 				       __u32 asset, struct path_result *r)
 {
-	struct mount *mnt = NULL;
-	struct dentry *mnt_root = NULL;
-	struct dentry *parent;
+	struct mount *mnt = NULL, *up;
+	struct dentry *mnt_root = NULL, *parent;
 	__u64 root_ino = 0;
-	__u32 off = 0;
+	__u64 off = 0; /* 64 bits: the verifier loses track of halves */
+	__u32 flags = CW_PATH_CUT;
+	const void *name;
 	long n;
 
 	if (vfsmnt) {
@@ -37,13 +63,11 @@ static __always_inline void path_write(char *buf, struct dentry *dentry, struct 
 	} else if (asset < CW_ASSETS_MAX) {
 		root_ino = asset_roots[asset].ino;
 	}
-	r->flags = CW_PATH_CUT;
-	for (int i = 0; i < CW_PATH_STEPS; i++) {
+	for (__u32 i = 0; i < CW_PATH_STEPS; i++) {
 		if (mnt && dentry == mnt_root) {
-			struct mount *up = BPF_CORE_READ(mnt, mnt_parent);
-
+			up = BPF_CORE_READ(mnt, mnt_parent);
 			if (!up || up == mnt) {
-				r->flags = 0;
+				flags = 0;
 				break;
 			}
 			dentry = BPF_CORE_READ(mnt, mnt_mountpoint);
@@ -52,33 +76,32 @@ static __always_inline void path_write(char *buf, struct dentry *dentry, struct 
 			continue;
 		}
 		if (root_ino && BPF_CORE_READ(dentry, d_inode, i_ino) == root_ino) {
-			r->flags = CW_PATH_IN_ASSET;
+			flags = CW_PATH_IN_ASSET;
 			break;
 		}
 		parent = BPF_CORE_READ(dentry, d_parent);
-		if (!parent || parent == dentry) {
-			r->flags = mnt ? 0 : CW_PATH_IN_FS;
-			/* A disconnected or anonymous dentry (memfd, by handle) has a name still. */
-			if (mnt && off == 0 && off <= CW_PATH_SIZE - CW_NAME_ROOM) {
-				n = bpf_probe_read_kernel_str(&buf[off], CW_NAME_ROOM,
-							      BPF_CORE_READ(dentry, d_name.name));
-				if (n > 0)
-					off += n;
-			}
+		/* A dentry without a way to the root (memfd, by handle) has a name still. */
+		if (!parent || (parent == dentry && !(mnt && off == 0))) {
+			flags = CW_PATH_IN_FS;
 			break;
 		}
-		if (off > CW_PATH_SIZE - CW_NAME_ROOM)
+		name = BPF_CORE_READ(dentry, d_name.name);
+		n = path_name(buf, off, CW_PATH_SIZE - CW_NAME_ROOM, CW_NAME_ROOM, name);
+		if (!n)
 			break;
-		n = bpf_probe_read_kernel_str(&buf[off], CW_NAME_ROOM,
-					      BPF_CORE_READ(dentry, d_name.name));
 		if (n < 0) {
 			count_loss(CW_LOSS_PATHS);
 			break;
 		}
-		off += n;
+		off = path_advance(off, n);
+		if (parent == dentry) {
+			flags = CW_PATH_IN_FS;
+			break;
+		}
 		dentry = parent;
 	}
 	r->len = off;
+	r->flags = flags;
 }
 
 #endif

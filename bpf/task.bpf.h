@@ -9,8 +9,7 @@
 
 #include "path.bpf.h"
 
-#define CW_FD_SCAN	 256 /* descriptors looked at to see whether a connection is still open */
-#define CW_RECENT_SEC	 10
+#define CW_RECENT_SEC 5 /* a peer that sent something no longer ago is being served */
 
 const volatile struct cw_task zero_task = {};
 const volatile struct cw_exe zero_exe = {};
@@ -89,6 +88,61 @@ static __always_inline void task_set_conn(struct cw_task *t, const struct cw_con
 	t->conn = *c;
 }
 
+/* Is `sk`, which may have been freed since, still that connection? Its memory may be read anyway. */
+static __always_inline bool conn_alive(const struct cw_conn *c, struct sock *sk)
+{
+	__u16 port = BPF_CORE_READ(sk, __sk_common.skc_dport);
+	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+
+	return (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) &&
+	       (__u16)(port << 8 | port >> 8) == c->peer_port &&
+	       BPF_CORE_READ(sk, __sk_common.skc_num) == c->local_port;
+}
+
+/*
+ * Is a thread that accepted a connection serving it now? Yes just after the accept, and just after
+ * the peer sent something; not while the peer merely stays connected.
+ */
+static __always_inline bool conn_served(const struct cw_accepted *a)
+{
+	struct sock *sk = (void *)a->sk;
+	__u32 last;
+
+	if (!conn_alive(&a->conn, sk))
+		return false;
+	if (bpf_ktime_get_boot_ns() - a->time_ns < CW_RECENT_SEC * 1000000000ull)
+		return true;
+	last = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ack.lrcvtime);
+	return (__u32)bpf_jiffies64() - last < CW_RECENT_SEC * hz;
+}
+
+/*
+ * The TCP connection that a process has as its standard input, output or error: a shell that hangs
+ * on a socket. False: none.
+ */
+static __noinline bool conn_of_stdio(struct task_struct *task, struct cw_conn *c)
+{
+	struct cw_accepted *a;
+	struct sock *sk;
+	__u64 key;
+
+	for (__u32 fd = 0; fd < 3; fd++) {
+		sk = file_tcp(task_file(task, fd));
+		if (!sk)
+			continue;
+		key = (__u64)sk;
+		a = bpf_map_lookup_elem(&inbound, &key);
+		if (a && conn_alive(&a->conn, sk)) {
+			*c = a->conn;
+			return true;
+		}
+		conn_fill(c, sk);
+		c->outbound = 1;
+		return true;
+	}
+	return false;
+}
+
 static __always_inline void exe_of_file(struct cw_exe_key *key, __u32 *nlink, struct file *file)
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
@@ -141,7 +195,7 @@ static __always_inline void task_exe(struct cw_task *t, struct task_struct *task
 static __always_inline void task_ancestors(struct cw_task *t, struct task_struct *task)
 {
 	struct task_struct *p = BPF_CORE_READ(task, group_leader);
-	__u32 nlink, n = 0;
+	__u32 n = 0;
 
 	for (int i = 0; i < CW_LINEAGE_MAX; i++) {
 		struct cw_lineage *l = &t->lineage[i];

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Where processes come from: fork, exec, exit and accepted connections. Raw tracepoints on every
+ * rung: they exist since 4.17, on every architecture, and cost less than any other hook there.
+ */
+#ifndef CW_LIFECYCLE_BPF_H
+#define CW_LIFECYCLE_BPF_H
+
+#include "emit.bpf.h"
+
+/* A thread works on what its creator accepted. */
+static __always_inline void thread_new(struct task_struct *parent, struct task_struct *child)
+{
+	__u32 from = BPF_CORE_READ(parent, pid), to = BPF_CORE_READ(child, pid);
+	struct cw_accepted *a = bpf_map_lookup_elem(&accepted, &from);
+
+	if (a && conn_served(a))
+		bpf_map_update_elem(&accepted, &to, a, BPF_ANY);
+}
+
+static __always_inline void lineage_push(struct cw_task *t, struct cw_task *parent)
+{
+	t->lineage[0].tgid = parent->tgid;
+	t->lineage[0].start_ns = parent->start_ns;
+	t->lineage[0].exe = parent->exe;
+	for (int i = 1; i < CW_LINEAGE_MAX; i++)
+		t->lineage[i] = parent->lineage[i - 1];
+	t->n_lineage = parent->n_lineage < CW_LINEAGE_MAX ? parent->n_lineage + 1 : CW_LINEAGE_MAX;
+}
+
+/* Misses nothing: every process and thread is made here. The caller is the parent. */
+SEC("raw_tp/sched_process_fork")
+int fork__process(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *parent = (void *)ctx->args[0], *child = (void *)ctx->args[1];
+	__u32 tgid = BPF_CORE_READ(child, tgid), tid = BPF_CORE_READ(parent, pid);
+	struct cw_task *p, *t;
+	struct cw_accepted *a;
+	struct cw_conn conn = {};
+
+	if ((__u32)BPF_CORE_READ(child, pid) != tgid) {
+		thread_new(parent, child);
+		return 0;
+	}
+	p = task_get(parent);
+	if (!p)
+		return 0;
+	if (bpf_map_update_elem(&tasks, &tgid, p, BPF_ANY)) {
+		count_loss(CW_LOSS_TASKS);
+		return 0;
+	}
+	t = bpf_map_lookup_elem(&tasks, &tgid);
+	if (!t)
+		return 0;
+	t->tgid = tgid;
+	t->ppid = p->tgid;
+	t->start_ns = task_start(child);
+	t->flags = p->flags & CW_TASK_EXE_DELETED;
+	lineage_push(t, p);
+	task_tty(t, parent);
+	a = bpf_map_lookup_elem(&accepted, &tid);
+	if (a && conn_served(a))
+		task_set_conn(t, &a->conn);
+	if (conn_of_stdio(parent, &conn))
+		task_set_conn(t, &conn);
+	return 0;
+}
+
+/* After the point of no return: executable and arguments are the new ones. */
+SEC("raw_tp/sched_process_exec")
+int exec__process(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = (void *)ctx->args[0];
+	struct cw_task *t = task_get(task);
+	struct cw_conn conn = {};
+
+	if (!t)
+		return 0;
+	task_exe(t, task);
+	task_tty(t, task);
+	t->flags &= ~((CW_TASK_KNOWN << CW_RING_DEVICES) | (CW_TASK_KNOWN << CW_RING_FILES));
+	if (conn_of_stdio(task, &conn))
+		task_set_conn(t, &conn);
+	return 0;
+}
+
+static __always_inline void emit_exit(struct cw_task *t, enum cw_ring ring)
+{
+	struct cw_record_exit *r;
+
+	if (!(t->flags & (CW_TASK_KNOWN << ring)))
+		return;
+	r = reserve_record(ring, sizeof(*r), CW_RECORD_EXIT, CW_LOSS_PROCESSES);
+	if (!r)
+		return;
+	r->start_ns = t->start_ns;
+	r->tgid = t->tgid;
+	r->pad = 0;
+	bpf_ringbuf_submit(r, 0);
+}
+
+/* Before its files are closed, on every kernel: the entry moves to `ended` for what comes after. */
+SEC("raw_tp/sched_process_exit")
+int exit__process(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = (void *)ctx->args[0];
+	__u32 tid = BPF_CORE_READ(task, pid), tgid = BPF_CORE_READ(task, tgid);
+	struct cw_task *t;
+
+	bpf_map_delete_elem(&accepted, &tid);
+	if (BPF_CORE_READ(task, signal, live.counter))
+		return 0;
+	t = task_lookup(task);
+	if (!t)
+		return 0;
+	emit_exit(t, CW_RING_DEVICES);
+	emit_exit(t, CW_RING_FILES);
+	if (bpf_map_update_elem(&ended, &tgid, t, BPF_ANY))
+		count_loss(CW_LOSS_TASKS);
+	bpf_map_delete_elem(&tasks, &tgid);
+	return 0;
+}
+
+static __always_inline void conn_accept(struct sock *sk)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct cw_accepted a = {};
+	struct cw_task *t;
+	__u64 key = (__u64)sk;
+
+	a.sk = key;
+	a.time_ns = bpf_ktime_get_boot_ns();
+	conn_fill(&a.conn, sk);
+	t = task_get(task);
+	if (t) {
+		a.conn.via_tgid = t->tgid;
+		a.conn.via = t->exe;
+	}
+	/* LRU maps: the oldest goes when they are full. */
+	if (bpf_map_update_elem(&accepted, &tid, &a, BPF_ANY) ||
+	    bpf_map_update_elem(&inbound, &key, &a, BPF_ANY))
+		count_loss(CW_LOSS_CONNECTIONS);
+}
+
+/*
+ * Called when accept(2), or io_uring's accept, ties an established connection to a socket, in the
+ * context of the thread that accepts. Misses connections that the kernel itself accepts.
+ */
+SEC("lsm/sock_graft")
+int BPF_PROG(lsm__sock_graft, struct sock *sk, struct socket *parent)
+{
+	unsigned short family = sk->__sk_common.skc_family;
+
+	if ((family == AF_INET || family == AF_INET6) &&
+	    sk->__sk_common.skc_state != TCP_LISTEN && sk->__sk_common.skc_dport)
+		conn_accept(sk);
+	return 0;
+}
+
+#endif

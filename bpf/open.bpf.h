@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The LSM rung of opening, receiving, first use and closing. Every hook first asks file_maybe() or
+ * a slot of open_filter, which costs a few plain loads, and leaves.
+ */
+#ifndef CW_OPEN_BPF_H
+#define CW_OPEN_BPF_H
+
+#include "emit.bpf.h"
+#include "stream.bpf.h"
+
+/*
+ * A slot of open_filter for an address. The verifier forbids arithmetic on a pointer, except taking
+ * its distance from another, which is a number: from open_filter itself, which never moves.
+ */
+static __always_inline __u32 slot_of_distance(__u64 n)
+{
+	return ((n >> 6) ^ (n >> 22)) & (CW_OPENS_SIZE - 1);
+}
+
+static __always_inline __u32 open_slot(struct file *file)
+{
+	return slot_of_distance((const char *)file - (const char *)open_filter);
+}
+
+/* The same for an address that is a mere number. What is written to a map is read back as one. */
+static __always_inline __u32 address_slot(__u64 file)
+{
+	*(volatile __u64 *)&filter_base = (__u64)open_filter;
+	return slot_of_distance(file - *(volatile __u64 *)&filter_base);
+}
+
+static __always_inline __u32 access_of(struct file *file)
+{
+	__u32 mode = BPF_CORE_READ(file, f_mode), flags = BPF_CORE_READ(file, f_flags);
+	__u32 access = 0;
+
+	if (mode & FMODE_READ)
+		access |= CW_ABI_READ;
+	if (mode & FMODE_WRITE)
+		access |= CW_ABI_WRITE;
+	if (mode & FMODE_CREATED)
+		access |= CW_ABI_CREATE;
+	if (flags & O_TRUNC_)
+		access |= CW_ABI_TRUNCATE;
+	if (flags & FMODE_EXEC)
+		access |= CW_ABI_EXEC;
+	return access;
+}
+
+/* Remembers an open file description of a watched object. */
+static __always_inline struct cw_open *open_new(struct object *o, struct file *file,
+						struct task_struct *task, bool pending)
+{
+	struct cw_open open = {};
+	__u64 key = address_of(file);
+
+	open.open_id = __sync_fetch_and_add(&next_open_id, 1) + 1;
+	open.since_ns = bpf_ktime_get_boot_ns();
+	open.opener_tgid = BPF_CORE_READ(task, tgid);
+	open.opener_start_ns = task_start(task);
+	open.asset = o->asset;
+	open.pending = pending;
+	open.access = access_of(file);
+	if (bpf_map_update_elem(&opens, &key, &open, BPF_NOEXIST)) {
+		count_loss(CW_LOSS_OPENS);
+		return NULL;
+	}
+	__sync_fetch_and_add(&open_filter[address_slot(key)], 1);
+	return bpf_map_lookup_elem(&opens, &key);
+}
+
+static __always_inline void open_forget(__u64 file)
+{
+	if (!bpf_map_delete_elem(&opens, &file))
+		__sync_fetch_and_add(&open_filter[address_slot(file)], -1);
+}
+
+static __noinline int open_seen(struct file *file, __u32 rung)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct access a = { .op = CW_OP_OPEN, .fd = ~0u, .rung = rung };
+	struct object o;
+	struct cw_open *open;
+	bool device;
+
+	object_fill(&o, BPF_CORE_READ(file, f_inode), BPF_CORE_READ(file, f_path.dentry),
+		    BPF_CORE_READ(file, f_path.mnt));
+	if (agent_open(&o) || !object_watched(&o))
+		return 0;
+	device = (o.mode & S_IFMT) == S_IFCHR;
+	/* Whether a driver lets the caller in is known when chrdev_open() returns. */
+	open = open_new(&o, file, task, device && defer_devices);
+	if (open && open->pending)
+		return 0;
+	a.access = access_of(file);
+	a.open = open;
+	return emit_access(&o, &a);
+}
+
+/*
+ * Every way to a new open file description comes here: open, openat, openat2, creat, handles,
+ * io_uring and its kernel threads, exec, the kernel's own openers. Since 5.7. Misses: what a
+ * security module before us in the list has refused; O_PATH, which gives no access.
+ */
+SEC("lsm/file_open")
+int BPF_PROG(lsm__file_open, struct file *file)
+{
+	if (file_maybe(file))
+		open_seen(file, CW_RUNG_LSM);
+	else if (touch_tid)
+		open_seen(file, CW_RUNG_LSM);
+	return 0;
+}
+
+static __noinline int open_returned(struct file *file, int result)
+{
+	struct access a = { .op = CW_OP_OPEN, .fd = ~0u, .rung = CW_RUNG_LSM };
+	__u64 key = address_of(file);
+	struct cw_open *open = bpf_map_lookup_elem(&opens, &key);
+	struct object o;
+
+	if (!open || !open->pending)
+		return 0;
+	open->pending = 0;
+	object_fill(&o, BPF_CORE_READ(file, f_inode), BPF_CORE_READ(file, f_path.dentry),
+		    BPF_CORE_READ(file, f_path.mnt));
+	o.asset = open->asset;
+	a.access = open->access;
+	a.result = result;
+	if (result)
+		a.op = CW_OP_DENIED;
+	else
+		a.open = open;
+	emit_access(&o, &a);
+	if (result)
+		open_forget(key);
+	return 0;
+}
+
+/*
+ * The result of every open of a character device: 0, or what the driver (EBUSY, ENXIO, EIO) or its
+ * absence (ENXIO) says. Only opens of character devices pay. 5.10 to 7.3: static, but its address
+ * is taken, so it stays a function.
+ */
+SEC("fexit/chrdev_open")
+int BPF_PROG(fexit__chrdev_open, struct inode *inode, struct file *file, int result)
+{
+	if (open_filter[open_slot(file)])
+		open_returned(file, result);
+	return 0;
+}
+
+#define CAP_DAC_READ_SEARCH 2
+
+static __noinline int permission_refused(struct inode *inode)
+{
+	struct access a = { .op = CW_OP_DENIED, .result = -13, .fd = ~0u, .rung = CW_RUNG_LSM };
+	struct object o;
+
+	if (is_agent())
+		return 0;
+	object_fill(&o, inode, NULL, NULL);
+	if (!object_watched(&o))
+		return 0;
+	return emit_access(&o, &a);
+}
+
+/*
+ * The kernel asks here whether a capability overrides the mode bits or the ACL of an inode that do
+ * not let the caller in: only refused (or overridden) callers pay. The last question before EACCES
+ * is CAP_DAC_OVERRIDE, or CAP_DAC_READ_SEARCH where a directory is searched. Misses: refusals by
+ * security modules, by read-only file systems and by mount options. Signatures: 5.12 added the user
+ * namespace (or idmap) as first argument (0558c1bf5a08).
+ */
+static __always_inline int capability_asked(struct inode *inode, int cap, bool held)
+{
+	umode_t mode = inode->i_mode;
+
+	if (held)
+		return 0;
+	if (cap != ((mode & S_IFMT) == S_IFDIR ? CAP_DAC_READ_SEARCH : CAP_DAC_OVERRIDE))
+		return 0;
+	if ((mode & S_IFMT) == S_IFCHR || (mode & S_IFMT) == S_IFBLK) {
+		if (!device_maybe(inode->i_rdev, mode))
+			return 0;
+	} else if (!filter_maybe(inode->i_ino)) {
+		return 0;
+	}
+	return permission_refused(inode);
+}
+
+SEC("fexit/capable_wrt_inode_uidgid")
+int BPF_PROG(fexit__capable_wrt_inode, void *idmap, struct inode *inode, int cap, bool held)
+{
+	return capability_asked(inode, cap, held);
+}
+
+SEC("fexit/capable_wrt_inode_uidgid")
+int BPF_PROG(fexit__capable_wrt_inode_v5_10, struct inode *inode, int cap, bool held)
+{
+	return capability_asked(inode, cap, held);
+}
+
+/* A descriptor handed over: SCM_RIGHTS, pidfd_getfd(2), seccomp's notifier. In the receiver. */
+static __noinline int received(struct file *file, __u32 rung)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct access a = { .op = CW_OP_RECEIVE, .fd = ~0u, .rung = rung };
+	struct cw_use_key use = {};
+	struct cw_open *open;
+	struct object o;
+	__u64 key = address_of(file), seen = 1;
+
+	if (is_agent() || !object_of_file(&o, file))
+		return 0;
+	open = bpf_map_lookup_elem(&opens, &key);
+	if (!open)
+		open = open_new(&o, file, task, false);
+	a.access = access_of(file);
+	a.open = open;
+	use.file = key;
+	use.tgid = BPF_CORE_READ(task, tgid);
+	use.start_ns = task_start(task);
+	if (open)
+		seen = open->open_id;
+	if (bpf_map_update_elem(&uses, &use, &seen, BPF_ANY))
+		count_loss(CW_LOSS_USES);
+	return emit_access(&o, &a);
+}
+
+SEC("lsm/file_receive")
+int BPF_PROG(lsm__file_receive, struct file *file)
+{
+	if (file_maybe(file))
+		received(file, CW_RUNG_LSM);
+	return 0;
+}
+
+/*
+ * An access through an open file of a watched object. Told once for each process that neither
+ * opened it nor was told of before; the opener's own are no news.
+ */
+static __noinline int used(struct file *file, __u32 op, __u32 rung)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct access a = { .op = op, .fd = ~0u, .rung = rung };
+	struct cw_use_key use = {};
+	__u64 key = address_of(file), *seen, id;
+	struct cw_open *open;
+	struct object o;
+	__u64 start = task_start(task);
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+
+	open = bpf_map_lookup_elem(&opens, &key);
+	if (!open)
+		return 0;
+	if (op != CW_OP_MAP && open->opener_tgid == tgid && open->opener_start_ns == start)
+		return 0;
+	id = open->open_id;
+	/* The opener's first mapping is told: it can outlive the descriptor. */
+	if (op == CW_OP_MAP)
+		id |= 1ull << 63;
+	use.file = key;
+	use.tgid = tgid;
+	use.start_ns = start + (op == CW_OP_MAP);
+	seen = bpf_map_lookup_elem(&uses, &use);
+	if (seen && *seen == id)
+		return 0;
+	if (is_agent())
+		return 0;
+	if (bpf_map_update_elem(&uses, &use, &id, BPF_ANY))
+		count_loss(CW_LOSS_USES);
+	object_fill(&o, BPF_CORE_READ(file, f_inode), BPF_CORE_READ(file, f_path.dentry),
+		    BPF_CORE_READ(file, f_path.mnt));
+	o.asset = open->asset;
+	a.access = access_of(file);
+	a.open = open;
+	return emit_access(&o, &a);
+}
+
+#define MAY_READ_ 4
+
+/*
+ * read, write, sendfile, splice, copy_file_range and their io_uring forms; also getdents. Hot: an
+ * unwatched file costs one look into open_filter.
+ */
+SEC("lsm/file_permission")
+int BPF_PROG(lsm__file_permission, struct file *file, int mask)
+{
+	if (!open_filter[open_slot(file)])
+		return 0;
+	used(file, CW_OP_USE, CW_RUNG_LSM);
+	if (mask & MAY_READ_)
+		stream_reading(file);
+	return 0;
+}
+
+SEC("lsm/file_ioctl")
+int BPF_PROG(lsm__file_ioctl, struct file *file, unsigned int cmd, unsigned long arg)
+{
+	if (!open_filter[open_slot(file)])
+		return 0;
+	used(file, CW_OP_USE, CW_RUNG_LSM);
+	stream_ioctl(file, cmd, CW_RUNG_LSM);
+	return 0;
+}
+
+/* Since 6.8 (f1bb47a31dff): ioctl of 32-bit programs, which went through file_ioctl before. */
+SEC("lsm/file_ioctl_compat")
+int BPF_PROG(lsm__file_ioctl_compat, struct file *file, unsigned int cmd, unsigned long arg)
+{
+	if (!open_filter[open_slot(file)])
+		return 0;
+	used(file, CW_OP_USE, CW_RUNG_LSM);
+	stream_ioctl(file, cmd, CW_RUNG_LSM);
+	return 0;
+}
+
+SEC("lsm/mmap_file")
+int BPF_PROG(lsm__mmap_file, struct file *file, unsigned long reqprot, unsigned long prot,
+	     unsigned long flags)
+{
+	if (!file || !open_filter[open_slot(file)])
+		return 0;
+	used(file, CW_OP_MAP, CW_RUNG_LSM);
+	return 0;
+}
+
+static __noinline int closed(struct file *file, __u32 rung)
+{
+	struct access a = { .op = CW_OP_CLOSE, .fd = ~0u, .rung = rung };
+	__u64 key = address_of(file);
+	struct cw_open *open = bpf_map_lookup_elem(&opens, &key);
+	struct object o;
+
+	if (!open)
+		return 0;
+	object_fill(&o, BPF_CORE_READ(file, f_inode), BPF_CORE_READ(file, f_path.dentry),
+		    BPF_CORE_READ(file, f_path.mnt));
+	o.asset = open->asset;
+	if (open->streamer_tgid)
+		stream_end(open->streamer_tgid, &o, rung);
+	if (!open->pending) {
+		a.access = open->access;
+		a.bytes = BPF_CORE_READ(file, f_pos);
+		a.open = open;
+		emit_access(&o, &a);
+	}
+	open_forget(key);
+	return 0;
+}
+
+/* The end of an open file description, whoever held it last. In the task that let go of it. */
+SEC("fentry/__fput")
+int BPF_PROG(fentry__fput, struct file *file)
+{
+	if (open_filter[open_slot(file)])
+		closed(file, CW_RUNG_LSM);
+	return 0;
+}
+
+/* The same, where the other is inlined or has another name. */
+SEC("lsm/file_free_security")
+int BPF_PROG(lsm__file_free_security, struct file *file)
+{
+	if (open_filter[open_slot(file)])
+		closed(file, CW_RUNG_LSM);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * Every program that camwarden attaches, in one object, so that they share maps and variables. Each
+ * family has its own file. Which of them are loaded, the agent decides (userspace/source/ladder.c).
+ */
+#include "kernel.bpf.h"
+#include "maps.bpf.h"
+#include "lifecycle.bpf.h" /* fork, exec, exit, accept */
+#include "open.bpf.h"	   /* LSM: open, receive, use, map, close */
+#include "tree.bpf.h"	   /* LSM: names and attributes */
+#include "stream.bpf.h"	   /* frames */
+#include "descriptor.bpf.h" /* tracepoint rung: who holds what */
+#include "syscall.bpf.h"   /* tracepoint rung: system calls */
+#include "seed.bpf.h"	   /* what was there before */
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

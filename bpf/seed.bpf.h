@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * What was there before the agent: every process, every watched open file, every TCP socket. Run
+ * once at start, after the other programs are attached.
+ */
+#ifndef CW_SEED_BPF_H
+#define CW_SEED_BPF_H
+
+#include "descriptor.bpf.h"
+
+SEC("iter/task")
+int iter__task(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+
+	if (task && BPF_CORE_READ(task, pid) == BPF_CORE_READ(task, tgid))
+		task_get(task);
+	return 0;
+}
+
+static __noinline int found_open(struct task_struct *task, struct file *file, __u32 fd)
+{
+	struct access a = { .op = CW_OP_OPEN, .fd = fd, .rung = CW_RUNG_ITERATOR };
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+	struct cw_open *open;
+	struct cw_fd d = {};
+	struct object o;
+
+	if (tgid == self_tgid || BPF_CORE_READ(file, f_mode) & FMODE_PATH)
+		return 0;
+	if (!object_of_file(&o, file))
+		return 0;
+	d.file = address_of(file);
+	open = bpf_map_lookup_elem(&opens, &d.file);
+	if (!open)
+		open = open_new(&o, file, task, false);
+	if (!open)
+		return 0;
+	a.access = access_of(file);
+	a.open = open;
+	/* Held by a process that did not open it: it came by inheritance or was handed over. */
+	if (open->opener_tgid != tgid)
+		a.op = CW_OP_RECEIVE;
+	if (track_fds) {
+		d.open_id = open->open_id;
+		d.since_ns = open->since_ns;
+		d.ino = o.ino;
+		d.dev = o.dev;
+		d.gen = o.gen;
+		d.rdev = o.rdev;
+		d.mode = o.mode;
+		d.asset = o.asset;
+		fd_add(tgid, fd, &d);
+	}
+	announce(task, ring_of(o.mode));
+	return emit_access_of(&o, &a, task);
+}
+
+static __noinline int found_socket(struct bpf_iter_meta *meta, struct task_struct *task,
+				   struct file *file, __u32 fd)
+{
+	struct cw_found f = {};
+	struct socket *socket = BPF_CORE_READ(file, private_data);
+	struct sock *sk = BPF_CORE_READ(socket, sk);
+	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	if (family != AF_INET && family != AF_INET6)
+		return 0;
+	if (state != TCP_LISTEN && state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT)
+		return 0;
+	f.type = state == TCP_LISTEN ? CW_FOUND_LISTENER : CW_FOUND_CONNECTION;
+	f.tgid = BPF_CORE_READ(task, tgid);
+	f.start_ns = task_start(task);
+	f.fd = fd;
+	f.netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+	f.sk = (__u64)sk;
+	conn_fill(&f.conn, sk);
+	bpf_seq_write(meta->seq, &f, sizeof(f));
+	return 0;
+}
+
+SEC("iter/task_file")
+int iter__task_file(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+
+	if (!task || !file || BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid))
+		return 0;
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFSOCK)
+		found_socket(ctx->meta, task, file, ctx->fd);
+	else
+		found_open(task, file, ctx->fd);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Captures: frames that a process really took out of a camera, told apart from a mere open. Begins
+ * with the first frame, ends with STREAMOFF or the last close. Counted by the V4L2 tracepoints,
+ * which see success, or by the ioctl where they are not there.
+ */
+#ifndef CW_STREAM_BPF_H
+#define CW_STREAM_BPF_H
+
+#include "emit.bpf.h"
+
+#define CW_V4L2_MAJOR 81
+
+/* uapi/linux/videodev2.h and uapi/sound/asound.h: number and type of the ioctl are enough. */
+#define IOC_KEY(cmd)	      ((cmd) & 0xffff)
+#define IOC_V4L2_DQBUF	      (('V' << 8) | 17)
+#define IOC_V4L2_STREAMON     (('V' << 8) | 18)
+#define IOC_V4L2_STREAMOFF    (('V' << 8) | 19)
+#define IOC_PCM_PREPARE	      (('A' << 8) | 0x40)
+#define IOC_PCM_START	      (('A' << 8) | 0x42)
+#define IOC_PCM_DROP	      (('A' << 8) | 0x43)
+#define IOC_PCM_DRAIN	      (('A' << 8) | 0x44)
+#define IOC_PCM_READI	      (('A' << 8) | 0x51)
+#define IOC_PCM_READN	      (('A' << 8) | 0x53)
+
+/* V4L2_BUF_TYPE_*: those in which the process is the one who gets the data. */
+#define CAPTURE_TYPES ((1u << 1) | (1u << 4) | (1u << 6) | (1u << 9) | (1u << 11) | (1u << 13))
+
+struct v4l2_buffer_head {
+	__u32 index;
+	__u32 type;
+	__u32 bytesused;
+	__u32 flags;
+};
+
+static __always_inline void stream_object(struct object *o, __u32 rdev)
+{
+	__builtin_memset(o, 0, sizeof(*o));
+	o->rdev = rdev;
+	o->mode = S_IFCHR;
+	o->asset = CW_NO_ASSET;
+}
+
+static __noinline int stream_begin(__u32 rdev, __u32 rung)
+{
+	struct access a = { .op = CW_OP_STREAM_START, .fd = ~0u, .rung = rung };
+	struct object o;
+
+	stream_object(&o, rdev);
+	a.access = CW_ABI_READ;
+	return emit_access(&o, &a);
+}
+
+/* `n` more frames for the current process from device `rdev`; 0 begins a stream without one. */
+static __noinline int stream_count(__u32 rdev, __u32 n, __u64 bytes, __u32 rung)
+{
+	struct cw_stream_key key = { .tgid = bpf_get_current_pid_tgid() >> 32, .rdev = rdev };
+	struct cw_stream *s = bpf_map_lookup_elem(&streams, &key), new = {};
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	if (key.tgid == self_tgid)
+		return 0;
+	if (!s) {
+		new.frames = n;
+		new.bytes = bytes;
+		new.first_ns = now;
+		new.last_ns = now;
+		if (bpf_map_update_elem(&streams, &key, &new, BPF_NOEXIST)) {
+			count_loss(CW_LOSS_STREAMS);
+			return 0;
+		}
+		return stream_begin(rdev, rung);
+	}
+	__sync_fetch_and_add(&s->frames, n);
+	__sync_fetch_and_add(&s->bytes, bytes);
+	s->last_ns = now;
+	return 0;
+}
+
+/* The end of a capture; frames so far are told and forgotten. */
+static __noinline int stream_end(__u32 tgid, struct object *o, __u32 rung)
+{
+	struct access a = { .op = CW_OP_STREAM_STOP, .fd = ~0u, .rung = rung };
+	struct cw_stream_key key = { .tgid = tgid, .rdev = o->rdev };
+	struct cw_stream *s = bpf_map_lookup_elem(&streams, &key);
+
+	if (!s)
+		return 0;
+	a.access = CW_ABI_READ;
+	a.stream = s;
+	a.streamer_tgid = tgid;
+	emit_access(o, &a);
+	bpf_map_delete_elem(&streams, &key);
+	return 0;
+}
+
+/*
+ * v4l2:v4l2_dqbuf, emitted after a successful VIDIOC_DQBUF. In the module videodev: attached when it
+ * is loaded. Misses frames by read(2), which never pass the ioctl.
+ */
+SEC("raw_tp/v4l2_dqbuf")
+int tp__v4l2_dqbuf(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct v4l2_buffer_head b = {};
+	__u32 minor = ctx->args[0];
+
+	if (bpf_probe_read_kernel(&b, sizeof(b), (void *)ctx->args[1]))
+		return 0;
+	if (b.type > 31 || !(CAPTURE_TYPES & 1u << b.type))
+		return 0;
+	stream_count(CW_MKDEV(CW_V4L2_MAJOR, minor), 1, b.bytesused, CW_RUNG_TRACEPOINT);
+	return 0;
+}
+
+/* vb2:vb2_dqbuf, in the thread that read(2)s a camera: a frame for each. */
+SEC("raw_tp/vb2_dqbuf")
+int tp__vb2_dqbuf(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	__u32 *rdev = bpf_map_lookup_elem(&reading, &tid);
+
+	if (rdev && *rdev)
+		stream_count(*rdev, 1, 0, CW_RUNG_TRACEPOINT);
+	return 0;
+}
+
+static __always_inline void stream_owner(struct file *file)
+{
+	__u64 key = address_of(file);
+	struct cw_open *open = bpf_map_lookup_elem(&opens, &key);
+
+	if (open)
+		open->streamer_tgid = bpf_get_current_pid_tgid() >> 32;
+}
+
+/* The current thread begins a read(2) of a device. */
+static __noinline int stream_reading(struct file *file)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	__u32 mode = BPF_CORE_READ(inode, i_mode), rdev = BPF_CORE_READ(inode, i_rdev);
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	__u32 *now;
+
+	if ((mode & S_IFMT) != S_IFCHR || CW_MAJOR(rdev) != CW_V4L2_MAJOR)
+		return 0;
+	stream_owner(file);
+	now = bpf_map_lookup_elem(&reading, &tid);
+	if (!now)
+		bpf_map_update_elem(&reading, &tid, &rdev, BPF_ANY);
+	else if (*now != rdev)
+		*now = rdev;
+	return 0;
+}
+
+static __always_inline bool pcm_ioctl_begins(__u32 key)
+{
+	return key == IOC_PCM_START || key == IOC_PCM_READI || key == IOC_PCM_READN;
+}
+
+static __noinline int stream_end_of(struct file *file, __u32 rung)
+{
+	struct object o;
+
+	object_fill(&o, BPF_CORE_READ(file, f_inode), BPF_CORE_READ(file, f_path.dentry),
+		    BPF_CORE_READ(file, f_path.mnt));
+	return stream_end(bpf_get_current_pid_tgid() >> 32, &o, rung);
+}
+
+/* An ioctl on a watched device, before it is done. */
+static __noinline int stream_ioctl(struct file *file, __u32 cmd, __u32 rung)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	__u32 mode = BPF_CORE_READ(inode, i_mode), dev = BPF_CORE_READ(inode, i_rdev);
+	__u32 key = IOC_KEY(cmd), tid = (__u32)bpf_get_current_pid_tgid(), *rdev;
+
+	if ((mode & S_IFMT) != S_IFCHR)
+		return 0;
+	if (CW_MAJOR(dev) != CW_V4L2_MAJOR) {
+		if (pcm_ioctl_begins(key)) {
+			stream_owner(file);
+			return stream_count(dev, 0, 0, rung);
+		}
+		if (key == IOC_PCM_DROP || key == IOC_PCM_DRAIN)
+			return stream_end_of(file, rung);
+		return 0;
+	}
+	rdev = bpf_map_lookup_elem(&reading, &tid);
+	if (rdev)
+		*rdev = 0;
+	if (key == IOC_V4L2_STREAMON)
+		stream_owner(file);
+	else if (key == IOC_V4L2_STREAMOFF)
+		return stream_end_of(file, rung);
+	else if (key == IOC_V4L2_DQBUF && frames_by_ioctl)
+		return stream_count(dev, 1, 0, rung);
+	return 0;
+}
+
+#endif

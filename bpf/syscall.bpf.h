@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The tracepoint rung: one program at the end of every system call, which leaves after a look into
+ * a table by number. Sees what a call gave (a descriptor, an error), not what the kernel did inside:
+ * accesses by the kernel itself and by io_uring's own descriptors pass unseen.
+ */
+#ifndef CW_SYSCALL_BPF_H
+#define CW_SYSCALL_BPF_H
+
+#include "descriptor.bpf.h"
+#include "lifecycle.bpf.h"
+
+#define AT_FDCWD_ -100
+#define F_DUPFD_  0
+#define F_DUPFD_CLOEXEC_ 1030
+#define CW_SCM_SCAN 32 /* descriptors looked at in one message */
+
+static __always_inline bool is_compat(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
+#else
+	return BPF_CORE_READ(task, thread_info.flags) & (1ul << TIF_32BIT_ARM64);
+#endif
+}
+
+/* The arguments as the call got them; the registers still hold them at its end. */
+struct call {
+	unsigned long arg[5];
+	long ret;
+	bool compat;
+};
+
+static __always_inline void call_fill(struct call *c, struct pt_regs *regs, bool compat)
+{
+#if defined(__TARGET_ARCH_x86)
+	if (compat) {
+		c->arg[0] = (__u32)BPF_CORE_READ(regs, bx);
+		c->arg[1] = (__u32)BPF_CORE_READ(regs, cx);
+		c->arg[2] = (__u32)BPF_CORE_READ(regs, dx);
+		c->arg[3] = (__u32)BPF_CORE_READ(regs, si);
+		c->arg[4] = (__u32)BPF_CORE_READ(regs, di);
+		return;
+	}
+	c->arg[0] = BPF_CORE_READ(regs, di);
+	c->arg[1] = BPF_CORE_READ(regs, si);
+	c->arg[2] = BPF_CORE_READ(regs, dx);
+	c->arg[3] = BPF_CORE_READ(regs, r10);
+	c->arg[4] = BPF_CORE_READ(regs, r8);
+#else
+	c->arg[0] = BPF_CORE_READ(regs, orig_x0);
+	c->arg[1] = BPF_CORE_READ(regs, regs[1]);
+	c->arg[2] = BPF_CORE_READ(regs, regs[2]);
+	c->arg[3] = BPF_CORE_READ(regs, regs[3]);
+	c->arg[4] = BPF_CORE_READ(regs, regs[4]);
+#endif
+}
+
+/*
+ * A call that named an object by path: which one it was, only the agent can find out, afterwards.
+ * `path` is evidence of where to look, and the agent reports the object that is there.
+ */
+__noinline int emit_attempt(__u32 op, __s32 dirfd, __u64 path, __s32 result)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct cw_record_attempt *r;
+	long n;
+
+	if (is_agent())
+		return 0;
+	announce_current(CW_RING_FILES);
+	r = reserve_record(CW_RING_FILES, sizeof(*r), CW_RECORD_ATTEMPT, CW_LOSS_FILES);
+	if (!r)
+		return -1;
+	r->hdr.rung = CW_RUNG_TRACEPOINT;
+	actor_fill(&r->actor, task);
+	r->op = op;
+	r->result = result;
+	r->dirfd = dirfd;
+	r->open_flags = 0;
+	r->pad = 0;
+	n = bpf_probe_read_user_str(r->path, sizeof(r->path), (void *)path);
+	if (n < 0)
+		count_loss(CW_LOSS_PATHS);
+	r->path_len = n > 0 ? n - 1 : 0;
+	bpf_ringbuf_submit(r, 0);
+	return 0;
+}
+
+/* Errors that say that an object is there and was refused; a missing file is no attempt. */
+static __always_inline bool is_refusal(long ret)
+{
+	return ret == -1 || ret == -5 || ret == -6 || ret == -13 || ret == -16 || ret == -19 ||
+	       ret == -26 || ret == -30; /* EPERM EIO ENXIO EACCES EBUSY ENODEV ETXTBSY EROFS */
+}
+
+static __always_inline void call_opened(struct call *c, __u32 op)
+{
+	if (c->ret >= 0) {
+		if (tp_open)
+			fd_new(c->ret, CW_OP_OPEN);
+		return;
+	}
+	if (!tp_denied || op == CW_SYSCALL_OPEN_BY_HANDLE || !is_refusal(c->ret))
+		return;
+	if (op == CW_SYSCALL_OPEN)
+		emit_attempt(CW_OP_DENIED, AT_FDCWD_, c->arg[0], c->ret);
+	else
+		emit_attempt(CW_OP_DENIED, c->arg[0], c->arg[1], c->ret);
+}
+
+struct user_cmsg {
+	__u64 len;
+	__s32 level;
+	__s32 type;
+};
+
+struct user_cmsg32 {
+	__u32 len;
+	__s32 level;
+	__s32 type;
+};
+
+/* The first control message of a received message: where to look for new descriptors. */
+static __always_inline int message_received(unsigned long control, __u64 room, bool compat)
+{
+	struct user_cmsg h = {};
+	struct user_cmsg32 h32 = {};
+	__u32 head = compat ? sizeof(h32) : sizeof(h);
+	__s32 fd;
+
+	if (!control || room < head)
+		return 0;
+	if (compat) {
+		if (bpf_probe_read_user(&h32, sizeof(h32), (void *)control))
+			return 0;
+		h.len = h32.len;
+		h.level = h32.level;
+		h.type = h32.type;
+	} else if (bpf_probe_read_user(&h, sizeof(h), (void *)control)) {
+		return 0;
+	}
+	if (h.level != 1 || h.type != 1) /* SOL_SOCKET, SCM_RIGHTS */
+		return 0;
+	for (__u32 i = 0; i < CW_SCM_SCAN; i++) {
+		if (head + (i + 1) * 4 > h.len)
+			break;
+		if (bpf_probe_read_user(&fd, sizeof(fd), (void *)(control + head + i * 4)))
+			break;
+		if (fd >= 0)
+			fd_new(fd, CW_OP_RECEIVE);
+	}
+	return 0;
+}
+
+static __always_inline bool is_unix_socket(__u32 fd)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct file *file = task_file(task, fd);
+	struct socket *socket;
+
+	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return false;
+	socket = BPF_CORE_READ(file, private_data);
+	return BPF_CORE_READ(socket, sk, __sk_common.skc_family) == AF_UNIX;
+}
+
+/* struct msghdr: control and its length stand at 32 and 40 (64-bit), 16 and 20 (32-bit). */
+static __always_inline void call_recvmsg(struct call *c)
+{
+	unsigned long control = 0;
+	__u64 room = 0;
+	__u32 w[2] = {};
+
+	if (!is_unix_socket(c->arg[0]))
+		return;
+	if (c->compat) {
+		if (bpf_probe_read_user(w, sizeof(w), (void *)(c->arg[1] + 16)))
+			return;
+		control = w[0];
+		room = w[1];
+	} else {
+		if (bpf_probe_read_user(&control, 8, (void *)(c->arg[1] + 32)) ||
+		    bpf_probe_read_user(&room, 8, (void *)(c->arg[1] + 40)))
+			return;
+	}
+	message_received(control, room, c->compat);
+}
+
+static __always_inline void call_accept(struct call *c)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct sock *sk = file_tcp(task_file(task, c->ret));
+
+	if (sk)
+		conn_accept(sk);
+}
+
+/* Who gives, moves or takes a name, as it stands now. */
+__noinline int name_changed(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct cw_actor actor = {};
+
+	if (is_agent())
+		return 0;
+	announce_current(CW_RING_FILES);
+	actor_fill(&actor, task);
+	bpf_map_update_elem(&namers, &tgid, &actor, BPF_ANY);
+	return 0;
+}
+
+/* Directories came or moved: what was opened by names alone may lack its mark for a moment. */
+__noinline int tree_changed(void)
+{
+	struct cw_record *r;
+	bool told = tree_gen != tree_clean;
+
+	__sync_fetch_and_add(&tree_gen, 1);
+	if (told || is_agent())
+		return 0;
+	r = reserve_record(CW_RING_FILES, sizeof(*r), CW_RECORD_TREE, CW_LOSS_FILES);
+	if (r)
+		bpf_ringbuf_submit(r, 0);
+	return 0;
+}
+
+/* ---- system calls of a process that holds something ---- */
+
+__noinline int fd_used(__u32 fd, __u32 op)
+{
+	struct cw_fd_key key = { .tgid = bpf_get_current_pid_tgid() >> 32, .fd = fd };
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct access a = { .op = op, .fd = fd, .rung = CW_RUNG_TRACEPOINT };
+	struct cw_fd *d = bpf_map_lookup_elem(&fds, &key);
+	struct file *file;
+	struct object o;
+
+	if (!d)
+		return 0;
+	if (!(op == CW_OP_MAP ? !(d->flags & CW_FD_MAPPED) : d->flags & CW_FD_INHERITED))
+		return 0;
+	d->flags &= ~CW_FD_INHERITED;
+	if (op == CW_OP_MAP)
+		d->flags |= CW_FD_MAPPED;
+	file = task_file(task, fd);
+	if (!file || (__u64)file != d->file || !object_of_file(&o, file))
+		return 0;
+	a.access = access_of(file);
+	a.open = bpf_map_lookup_elem(&opens, &d->file);
+	return emit_access(&o, &a);
+}
+
+__noinline int fd_dup(__u32 from, __u32 to)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct cw_fd_key key = { .tgid = tgid, .fd = from };
+	struct cw_fd *found, d;
+
+	fd_check(tgid, to, from != to);
+	found = bpf_map_lookup_elem(&fds, &key);
+	if (!found || from == to)
+		return 0;
+	d = *found;
+	fd_add(tgid, to, &d);
+	return 0;
+}
+
+/* A device's ioctl that succeeded, or a read of a camera: frames. */
+__noinline int fd_streamed(__u32 fd, __u32 cmd, __u64 arg, __s64 ret, __u32 op)
+{
+	struct cw_fd_key key = { .tgid = bpf_get_current_pid_tgid() >> 32, .fd = fd };
+	struct cw_fd *d = bpf_map_lookup_elem(&fds, &key);
+	struct v4l2_buffer_head b = {};
+	struct object o;
+
+	if (!d || (d->mode & S_IFMT) != S_IFCHR || ret < 0)
+		return 0;
+	object_of_fd(&o, d);
+	stream_owner((void *)d->file);
+	if (op == CW_SYSCALL_READ) {
+		if (CW_MAJOR(d->rdev) == CW_V4L2_MAJOR && ret > 0)
+			stream_count(d->rdev, 1, ret, CW_RUNG_TRACEPOINT);
+		return 0;
+	}
+	if (CW_MAJOR(d->rdev) != CW_V4L2_MAJOR) {
+		if (pcm_ioctl_begins(cmd))
+			return stream_count(d->rdev, 0, 0, CW_RUNG_TRACEPOINT);
+		if (cmd == IOC_PCM_DROP || cmd == IOC_PCM_DRAIN)
+			return stream_end(key.tgid, &o, CW_RUNG_TRACEPOINT);
+		return 0;
+	}
+	if (cmd == IOC_V4L2_STREAMOFF)
+		return stream_end(key.tgid, &o, CW_RUNG_TRACEPOINT);
+	if (cmd != IOC_V4L2_DQBUF || !frames_by_ioctl)
+		return 0;
+	/* The type is the caller's word; a writer that lies about it would only look like a watcher. */
+	if (bpf_probe_read_user(&b, sizeof(b), (void *)arg) ||
+	    (b.type <= 31 && CAPTURE_TYPES & 1u << b.type))
+		stream_count(d->rdev, 1, b.bytesused, CW_RUNG_TRACEPOINT);
+	return 0;
+}
+
+__noinline int fd_truncated(__u32 fd)
+{
+	struct cw_fd_key key = { .tgid = bpf_get_current_pid_tgid() >> 32, .fd = fd };
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct access a = { .op = CW_OP_TRUNCATE, .fd = fd, .rung = CW_RUNG_TRACEPOINT };
+	struct cw_fd *d = bpf_map_lookup_elem(&fds, &key);
+	struct object o;
+
+	if (!d || !object_of_file(&o, task_file(task, fd)))
+		return 0;
+	a.access = CW_ABI_WRITE | CW_ABI_TRUNCATE;
+	a.open = bpf_map_lookup_elem(&opens, &d->file);
+	return emit_access(&o, &a);
+}
+
+static __always_inline int call_held(struct call *c, __u32 op)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	switch (op) {
+	case CW_SYSCALL_CLOSE:
+		fd_check(tgid, c->arg[0], 0);
+		break;
+	case CW_SYSCALL_CLOSE_RANGE:
+		fds_sweep(tgid, 0);
+		break;
+	case CW_SYSCALL_DUP:
+		if (c->ret >= 0)
+			fd_dup(c->arg[0], c->ret);
+		break;
+	case CW_SYSCALL_FCNTL:
+		if (c->ret >= 0 &&
+		    ((__u32)c->arg[1] == F_DUPFD_ || (__u32)c->arg[1] == F_DUPFD_CLOEXEC_))
+			fd_dup(c->arg[0], c->ret);
+		break;
+	case CW_SYSCALL_READ:
+	case CW_SYSCALL_IOCTL:
+		fd_used(c->arg[0], CW_OP_USE);
+		fd_streamed(c->arg[0], IOC_KEY((__u32)c->arg[1]), c->arg[2], c->ret, op);
+		break;
+	case CW_SYSCALL_USE0:
+		fd_used(c->arg[0], CW_OP_USE);
+		break;
+	case CW_SYSCALL_USE1:
+		fd_used(c->arg[1], CW_OP_USE);
+		break;
+	case CW_SYSCALL_MMAP:
+		if (c->ret > 0 || c->ret < -4095)
+			fd_used(c->arg[4], CW_OP_MAP);
+		break;
+	case CW_SYSCALL_FTRUNCATE:
+		if (!c->ret)
+			fd_truncated(c->arg[0]);
+		break;
+	}
+	return 0;
+}
+
+static __always_inline int call_any(struct call *c, __u32 op)
+{
+	switch (op) {
+	case CW_SYSCALL_OPEN:
+	case CW_SYSCALL_OPENAT:
+	case CW_SYSCALL_OPEN_BY_HANDLE:
+		call_opened(c, op);
+		break;
+	case CW_SYSCALL_ACCEPT:
+		if (c->ret >= 0)
+			call_accept(c);
+		break;
+	case CW_SYSCALL_RECVMSG:
+	case CW_SYSCALL_RECVMMSG: /* the first message only */
+		if (c->ret >= 0)
+			call_recvmsg(c);
+		break;
+	case CW_SYSCALL_PIDFD_GETFD:
+		if (c->ret >= 0)
+			fd_new(c->ret, CW_OP_RECEIVE);
+		break;
+	case CW_SYSCALL_TRUNCATE:
+		if (!c->ret)
+			emit_attempt(CW_OP_TRUNCATE, AT_FDCWD_, c->arg[0], 0);
+		break;
+	case CW_SYSCALL_NAME:
+		if (!c->ret)
+			name_changed();
+		break;
+	case CW_SYSCALL_TREE:
+		if (c->ret)
+			break;
+		name_changed();
+		tree_changed();
+		break;
+	}
+	return 0;
+}
+
+static __always_inline bool for_all(__u32 op)
+{
+	return op && op < CW_SYSCALL_HELD;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(tp__sys_exit, struct pt_regs *regs, long ret)
+{
+#if defined(__TARGET_ARCH_x86)
+	__u64 nr = (__u32)regs->orig_ax & ~0x40000000ull; /* x32 */
+#else
+	__u64 nr = (__u32)regs->syscallno;
+#endif
+	__u32 op, op32, tgid;
+	struct call c = { .ret = ret };
+
+	if (nr >= CW_SYSCALLS_MAX)
+		return 0;
+	asm volatile("" : "+r"(nr));
+	nr &= CW_SYSCALLS_MAX - 1;
+	op = syscall_ops[nr];
+	op32 = syscall_ops32[nr];
+	if (!op && !op32)
+		return 0;
+	if (!for_all(op) && !for_all(op32)) {
+		tgid = bpf_get_current_pid_tgid() >> 32;
+		if (!*holder_slot(tgid))
+			return 0;
+	}
+	c.compat = is_compat();
+	if (c.compat)
+		op = op32;
+	call_fill(&c, regs, c.compat);
+	if (for_all(op))
+		call_any(&c, op);
+	else if (op)
+		call_held(&c, op);
+	return 0;
+}
+
+#define IORING_OP_ACCEPT_  13
+#define IORING_OP_OPENAT_  18
+#define IORING_OP_OPENAT2_ 28
+
+struct io_kiocb {
+	__u8 opcode;
+} CW_RELOC;
+
+struct io_uring_cqe {
+	__u64 user_data;
+	__s32 res;
+} CW_RELOC;
+
+static __always_inline int ring_completed(struct io_kiocb *req, __s32 res)
+{
+	__u8 op;
+	struct sock *sk;
+
+	if (res < 0)
+		return 0;
+	op = BPF_CORE_READ(req, opcode);
+	if (op == IORING_OP_OPENAT_ || op == IORING_OP_OPENAT2_)
+		return fd_new(res, CW_OP_OPEN);
+	if (op == IORING_OP_ACCEPT_) {
+		sk = file_tcp(task_file((void *)bpf_get_current_task(), res));
+		if (sk)
+			conn_accept(sk);
+	}
+	return 0;
+}
+
+/* Misses descriptors that exist in the ring alone, and rings that a kernel thread serves. */
+SEC("raw_tp/io_uring_complete")
+int tp__io_uring_complete(struct bpf_raw_tracepoint_args *ctx)
+{
+	/* The result is passed by value before 6.14, in the completion since. */
+	if (io_complete_by_cqe) {
+		struct io_uring_cqe *cqe = (void *)ctx->args[2];
+
+		return ring_completed((void *)ctx->args[1], BPF_CORE_READ(cqe, res));
+	}
+	return ring_completed((void *)ctx->args[1], (__s32)ctx->args[3]);
+}
+
+#endif

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The other devices: V4L2 and media nodes beside the camera, sound cards, and attempts that
+ * the kernel refuses before any driver sees them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <grp.h>
+#include <sound/asound.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "attacks.h"
+
+#define VIDEO_MAJOR 81
+#define MINORS 256
+#define SAMPLES 4800
+#define RATE 48000
+
+/* A node which answers neither question (v4l-subdev) was still opened. */
+static int prove_node(const struct attack *a, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err;
+	struct stat st;
+
+	if (fd < 0 && errno == EACCES && geteuid())
+		return attack_skip(a, "not root, cannot open %s", path);
+	if (fd < 0 || fstat(fd, &st))
+		return attack_fail(a, "open %s", path);
+	err = attack_prove(a, fd, path);
+	if (err == -ENOTTY) {
+		a->result->error = 0;
+		err = attack_reached(a, &st, path, "opened");
+	}
+	close(fd);
+	return err;
+}
+
+/* All nodes but the target; the first is the one that is told. */
+static int open_nodes(const struct attack *a, const char *pattern)
+{
+	int err = 0, first = -1;
+	struct stat st;
+	glob_t found;
+	size_t i;
+
+	if (glob(pattern, 0, NULL, &found))
+		return attack_skip(a, "no %s", pattern);
+	for (i = 0; !err && i < found.gl_pathc; i++) {
+		if (a->camera && !stat(found.gl_pathv[i], &st) &&
+		    st.st_rdev == a->stat.st_rdev)
+			continue;
+		err = prove_node(a, found.gl_pathv[i]);
+		if (err || a->result->skipped[0])
+			break;
+		if (first < 0)
+			first = (int)i;
+		a->result->objects++;
+	}
+	if (a->result->skipped[0])
+		err = 0;
+	else if (!err && first < 0)
+		err = attack_skip(a, "no other %s", pattern);
+	else if (!err && a->result->objects > 1)
+		err = prove_node(a, found.gl_pathv[first]);
+	globfree(&found);
+	return err;
+}
+
+static int run_video(const struct attack *a)
+{
+	return open_nodes(a, "/dev/video*");
+}
+
+static int run_vbi(const struct attack *a)
+{
+	return open_nodes(a, "/dev/vbi*");
+}
+
+static int run_radio(const struct attack *a)
+{
+	return open_nodes(a, "/dev/radio*");
+}
+
+static int run_swradio(const struct attack *a)
+{
+	return open_nodes(a, "/dev/swradio*");
+}
+
+static int run_touch(const struct attack *a)
+{
+	return open_nodes(a, "/dev/v4l-touch*");
+}
+
+static int run_media(const struct attack *a)
+{
+	return open_nodes(a, "/dev/media*");
+}
+
+static int run_subdev(const struct attack *a)
+{
+	return open_nodes(a, "/dev/v4l-subdev*");
+}
+
+/* Opens the first sound device; 0 with "skipped" set if there is none. */
+static int open_sound(const struct attack *a, const char *pattern, struct stat *ret_st,
+		      int *ret_fd)
+{
+	glob_t found;
+	int err = 0;
+
+	if (glob(pattern, 0, NULL, &found))
+		return attack_skip(a, "no %s", pattern);
+	snprintf(a->result->object, sizeof(a->result->object), "%s", found.gl_pathv[0]);
+	*ret_fd = open(found.gl_pathv[0], O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (*ret_fd < 0 && errno == EACCES && geteuid())
+		err = attack_skip(a, "not root, cannot open %s", found.gl_pathv[0]);
+	else if (*ret_fd < 0 || fstat(*ret_fd, ret_st))
+		err = attack_fail(a, "open %s", found.gl_pathv[0]);
+	globfree(&found);
+	return err;
+}
+
+static int ask_sound(const struct attack *a, const char *pattern, int stream)
+{
+	struct snd_pcm_info info;
+	struct stat st;
+	int fd = -1, err = open_sound(a, pattern, &st, &fd);
+
+	if (err || a->result->skipped[0])
+		return err;
+	memset(&info, 0, sizeof(info));
+	if (ioctl(fd, SNDRV_PCM_IOCTL_INFO, &info))
+		return attack_fail(a, "SNDRV_PCM_IOCTL_INFO");
+	close(fd);
+	errno = EBADMSG;
+	if ((int)info.stream != stream)
+		return attack_fail(a, "direction %d", (int)info.stream);
+	return attack_reached(a, &st, text_of("%s", a->result->object), "SNDRV_PCM_IOCTL_INFO");
+}
+
+static int run_capture(const struct attack *a)
+{
+	return ask_sound(a, "/dev/snd/pcmC*D*c", SNDRV_PCM_STREAM_CAPTURE);
+}
+
+static int run_playback(const struct attack *a)
+{
+	a->result->benign = true;
+	return ask_sound(a, "/dev/snd/pcmC*D*p", SNDRV_PCM_STREAM_PLAYBACK);
+}
+
+static void set_mask(struct snd_pcm_hw_params *p, int parameter, unsigned int value)
+{
+	struct snd_mask *mask = &p->masks[parameter - SNDRV_PCM_HW_PARAM_FIRST_MASK];
+
+	memset(mask, 0, sizeof(*mask));
+	mask->bits[value / 32] = 1U << value % 32;
+}
+
+static void set_interval(struct snd_pcm_hw_params *p, int parameter, unsigned int value)
+{
+	struct snd_interval *interval =
+		&p->intervals[parameter - SNDRV_PCM_HW_PARAM_FIRST_INTERVAL];
+
+	interval->min = interval->max = value;
+	interval->integer = 1;
+}
+
+static int set_up_sound(int fd, unsigned int channels)
+{
+	struct snd_pcm_hw_params p;
+	size_t i;
+
+	memset(&p, 0, sizeof(p));
+	memset(p.masks, 0xff, sizeof(p.masks));
+	for (i = 0; i < ARRAY_SIZE(p.intervals); i++)
+		p.intervals[i].max = UINT32_MAX;
+	p.rmask = UINT32_MAX;
+	set_mask(&p, SNDRV_PCM_HW_PARAM_ACCESS, (unsigned int)SNDRV_PCM_ACCESS_RW_INTERLEAVED);
+	set_mask(&p, SNDRV_PCM_HW_PARAM_FORMAT, (unsigned int)SNDRV_PCM_FORMAT_S16_LE);
+	set_mask(&p, SNDRV_PCM_HW_PARAM_SUBFORMAT, (unsigned int)SNDRV_PCM_SUBFORMAT_STD);
+	set_interval(&p, SNDRV_PCM_HW_PARAM_CHANNELS, channels);
+	set_interval(&p, SNDRV_PCM_HW_PARAM_RATE, RATE);
+	return ioctl(fd, SNDRV_PCM_IOCTL_HW_PARAMS, &p) ? -errno : 0;
+}
+
+static int run_record(const struct attack *a)
+{
+	static short samples[SAMPLES * 2];
+	struct snd_xferi transfer = {.buf = samples, .frames = SAMPLES};
+	struct stat st;
+	int fd = -1, err = open_sound(a, "/dev/snd/pcmC*D*c", &st, &fd);
+
+	if (err || a->result->skipped[0])
+		return err;
+	if (fcntl(fd, F_SETFL, 0) || (set_up_sound(fd, 2) && set_up_sound(fd, 1)))
+		return attack_fail(a, "SNDRV_PCM_IOCTL_HW_PARAMS");
+	if (ioctl(fd, SNDRV_PCM_IOCTL_PREPARE) ||
+	    ioctl(fd, SNDRV_PCM_IOCTL_READI_FRAMES, &transfer))
+		return attack_fail(a, "SNDRV_PCM_IOCTL_READI_FRAMES");
+	close(fd);
+	errno = ENODATA;
+	if (transfer.result < 1)
+		return attack_fail(a, "SNDRV_PCM_IOCTL_READI_FRAMES");
+	a->result->frames = (unsigned int)transfer.result;
+	return attack_reached(a, &st, text_of("%s", a->result->object), "recorded samples");
+}
+
+static int expect(const struct attack *a, const struct stat *st, const char *path, int error,
+		  const char *how)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 && errno == error)
+		return attack_denied(a, st, path, -error, how);
+	if (fd >= 0)
+		errno = 0;
+	return attack_fail(a, "open %s, which should be refused (%s)", path, strerror(error));
+}
+
+static int run_nobody(const struct attack *a)
+{
+	if (geteuid())
+		return attack_skip(a, "not root, cannot become nobody");
+	if (a->stat.st_mode & 0004 || a->stat.st_uid == ATTACK_NOBODY ||
+	    a->stat.st_gid == ATTACK_NOBODY)
+		return attack_skip(a, "nobody may open %s", a->target);
+	if (setgroups(0, NULL) || setresgid(ATTACK_NOBODY, ATTACK_NOBODY, ATTACK_NOBODY) ||
+	    setresuid(ATTACK_NOBODY, ATTACK_NOBODY, ATTACK_NOBODY))
+		return attack_fail(a, "become nobody");
+	return expect(a, &a->stat, a->target, EACCES, "open as nobody");
+}
+
+static int run_no_device(const struct attack *a)
+{
+	const char *path = text_of("%s/node", a->tmp);
+	unsigned int number = MINORS;
+	struct stat st;
+
+	while (number && !access(text_of("/sys/dev/char/%d:%u", VIDEO_MAJOR, number - 1), F_OK))
+		number--;
+	if (!number)
+		return attack_skip(a, "every minor number is in use");
+	if (mknod(path, S_IFCHR | 0600, makedev(VIDEO_MAJOR, number - 1)))
+		return attack_cannot(a, "mknod %s", path);
+	if (stat(path, &st))
+		return attack_fail(a, "stat %s", path);
+	return expect(a, &st, path, ENXIO, "open of a number without a device");
+}
+
+const struct attack_case cases_devices[] = {
+	{"other-video", 28, NEEDS_ANY, "all other /dev/video*", run_video},
+	{"other-vbi", 28, NEEDS_ANY, "all /dev/vbi*", run_vbi},
+	{"other-radio", 28, NEEDS_ANY, "all /dev/radio*", run_radio},
+	{"other-swradio", 28, NEEDS_ANY, "all /dev/swradio*", run_swradio},
+	{"other-touch", 28, NEEDS_ANY, "all /dev/v4l-touch*", run_touch},
+	{"other-media", 28, NEEDS_ANY, "all /dev/media*", run_media},
+	{"other-subdev", 28, NEEDS_ANY, "all /dev/v4l-subdev*", run_subdev},
+	{"alsa-capture", 29, NEEDS_ANY, "open of a sound card's capture device", run_capture},
+	{"alsa-record", 29, NEEDS_ANY, "samples recorded from it", run_record},
+	{"alsa-playback", 29, NEEDS_ANY, "open of the playback device: no microphone",
+	 run_playback},
+	{"denied-nobody", 1, NEEDS_ANY, "open as nobody: EACCES", run_nobody},
+	{"denied-number", 5, NEEDS_ANY, "node of major 81 without a device: ENXIO", run_no_device},
+	{0},
+};

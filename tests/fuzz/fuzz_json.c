@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * An event made of the fuzzer's bytes, through both forms. Whatever it holds, the JSON is one line
+ * of plain UTF-8 whose strings close and whose brackets balance, and the text sends no control byte
+ * to a terminal.
+ */
+#include "sink/json.h"
+#include "sink/text.h"
+
+struct input {
+	const uint8_t *p;
+	size_t left;
+	char pool[8192]; /* strings of the event */
+	size_t used;
+};
+
+static uint64_t number(struct input *in, size_t bytes)
+{
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < bytes && in->left; i++, in->left--)
+		v = v << 8 | *in->p++;
+	return v;
+}
+
+/* Up to 63 bytes without NUL, or NULL. */
+static const char *string(struct input *in)
+{
+	size_t len = number(in, 1) % 64;
+	char *s = in->pool + in->used;
+
+	if (!len || in->used + len + 1 > sizeof(in->pool))
+		return NULL;
+	for (size_t i = 0; i < len; i++)
+		if (!(s[i] = (char)number(in, 1)))
+			break;
+	s[len] = '\0';
+	in->used += len + 1;
+	return s;
+}
+
+static void take_process(struct input *in, struct cw_event *e, const char **argv)
+{
+	struct cw_process *p = &e->process;
+
+	p->pid = (uint32_t)number(in, 1);
+	p->uid = (uint32_t)number(in, 4);
+	p->euid = (uint32_t)number(in, 4);
+	p->exe = string(in);
+	p->comm = string(in);
+	p->user = string(in);
+	p->unit = string(in);
+	p->container = string(in);
+	for (int i = 0; i < 4; i++)
+		argv[i] = string(in);
+	p->argv = argv;
+	p->n_ancestors = (unsigned int)number(in, 1);
+	for (int i = 0; i < 2; i++)
+		p->ancestors[i].exe = string(in);
+	e->origin.type = (enum cw_origin_type)number(in, 1);
+	e->origin.login_uid = (uint32_t)number(in, 4);
+	e->origin.session = (uint32_t)number(in, 4);
+	e->origin.login_user = string(in);
+	e->origin.tty = string(in);
+	e->origin.via = string(in);
+	e->origin.family = (int)number(in, 1);
+	for (int i = 0; i < 16; i++)
+		e->origin.peer.v6.s6_addr[i] = (uint8_t)number(in, 1);
+}
+
+static void take_details(struct input *in, struct cw_event *e)
+{
+	static const char *const keys[] = { "lost", "class", "from", "to", "ok", "version",
+					    "rung", "blind", "frames", "seconds" };
+
+	for (unsigned int n = (unsigned int)number(in, 1) % CW_DETAILS_MAX; n; n--) {
+		struct cw_detail *d = &e->detail[e->n_detail++];
+
+		d->key = keys[number(in, 1) % CW_ARRAY_SIZE(keys)];
+		d->type = (enum cw_detail_type)(number(in, 1) % 6);
+		if (d->type == CW_DETAIL_STRING)
+			d->s = string(in);
+		else
+			d->u = number(in, 8);
+	}
+}
+
+static void check_json(const struct cw_buf *b)
+{
+	bool quoted = false;
+	uint32_t code;
+	int depth = 0;
+
+	for (size_t i = 0, n; i + 1 < b->len; i += n) {
+		n = cw_json_utf8(b->data + i, &code);
+		if (!n || code < 0x20 || (code >= 0x7f && code < 0xa0))
+			abort();
+		if (quoted && code == '\\')
+			n = 2;
+		else if (code == '"')
+			quoted = !quoted;
+		else if (!quoted && strchr("{[", (int)code))
+			depth++;
+		else if (!quoted && strchr("}]", (int)code) && --depth < 0)
+			abort();
+	}
+	if (quoted || depth || b->data[b->len - 1] != '\n')
+		abort();
+}
+
+static void check_text(const struct cw_buf *b)
+{
+	uint32_t code;
+
+	for (size_t i = 0, n; i < b->len; i += n) {
+		n = cw_json_utf8(b->data + i, &code);
+		if (!n || (code < 0x20 && code != '\n') || (code >= 0x7f && code < 0xa0))
+			abort();
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input in = { .p = data, .left = size };
+	cw_auto_buf struct cw_buf json = { 0 }, text = { 0 };
+	struct cw_text_style style = { .width = (unsigned int)number(&in, 1) };
+	const char *argv[5] = { NULL };
+	struct cw_event e = { 0 };
+
+	e.kind = (enum cw_kind)number(&in, 1);
+	e.time_ns = number(&in, 8);
+	e.result = (int)number(&in, 4);
+	e.verdict.decision = (enum cw_decision)number(&in, 1);
+	e.verdict.class = (enum cw_class)number(&in, 1);
+	e.verdict.severity = (enum cw_severity)number(&in, 1);
+	e.asset.kind = (enum cw_asset_kind)(number(&in, 1) % 8);
+	e.asset.access = (uint32_t)number(&in, 4);
+	take_process(&in, &e, argv);
+	take_details(&in, &e);
+	e.verdict.why = string(&in);
+	e.verdict.rule = string(&in);
+	e.asset.name = string(&in);
+	e.asset.path = string(&in);
+	e.asset.card = string(&in);
+	e.hub = string(&in);
+	cw_json_event(&json, &e);
+	check_json(&json);
+	cw_text_event(&text, &e, &style);
+	check_text(&text);
+	return 0;
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+/* camwarden check: is a policy valid, and does it say what its author expects? Changes nothing. */
+#include <getopt.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "policy/policy.h"
+
+enum { EXIT_OK, EXIT_CASE_FAILED, EXIT_INVALID, EXIT_UNREADABLE };
+
+int cw_cmd_check(int argc, char **argv);
+
+struct options {
+	const char *policy;
+	const char *cases;
+	bool print_default;
+};
+
+static const char help[] =
+	"Usage: camwarden check POLICY [--cases FILE]\n"
+	"       camwarden check --print-default\n"
+	"\n"
+	"Validates a policy: prints every fault as FILE:LINE:COLUMN, or a summary.\n"
+	"\n"
+	"      --cases FILE     judge the events of FILE and compare with what it expects\n"
+	"      --print-default  write the built-in policy of this machine to standard output\n"
+	"  -h, --help           this text\n"
+	"\n"
+	"Exit status: 0 valid, all cases passed; 1 a case failed; 2 usage, or the policy or\n"
+	"the cases are invalid; 3 a file could not be read.\n";
+
+static int usage_error(const char *what, const char *which)
+{
+	fprintf(stderr, "camwarden check: %s%s; see camwarden check --help\n", what, which);
+	return EXIT_INVALID;
+}
+
+/* Writes what was gathered; a message is never cut by a reader that went away. */
+static int put(FILE *f, const char *text)
+{
+	if (text && (fputs(text, f) == EOF || fflush(f) == EOF))
+		return EXIT_UNREADABLE;
+	return EXIT_OK;
+}
+
+static int print_default(void)
+{
+	cw_auto_buf struct cw_buf yaml = { 0 };
+	int r = cw_policy_default("/", &yaml);
+
+	if (r) {
+		fprintf(stderr, "camwarden check: the built-in policy cannot be made: %s\n",
+			strerror(-r));
+		return EXIT_UNREADABLE;
+	}
+	if (put(stdout, yaml.data)) {
+		fprintf(stderr, "camwarden check: standard output cannot be written: %s\n",
+			strerror(errno));
+		return EXIT_UNREADABLE;
+	}
+	return EXIT_OK;
+}
+
+static void warn(const struct cw_policy *p, unsigned int line, const char *name, const char *what,
+		 const char *which)
+{
+	fprintf(stderr, "warning: %s:%u: '%s': %s%s\n", cw_policy_name(p), line, name, which, what);
+}
+
+/* What is right as a policy, but hardly meant for this machine at this time. */
+static void warn_of_assets(const struct cw_policy *p)
+{
+	for (size_t i = 0; i < cw_policy_n_assets(p); i++) {
+		const struct cw_policy_asset *a = cw_policy_asset(p, i);
+		struct stat st;
+
+		if (a->path && stat(a->path, &st))
+			warn(p, a->line, a->name, " does not exist on this machine", a->path);
+		else if (a->path && a->kind == CW_ASSET_RECORDINGS && !S_ISDIR(st.st_mode))
+			warn(p, a->line, a->name, " is not a folder on this machine", a->path);
+		if (a->device && stat(a->device, &st))
+			warn(p, a->line, a->name, " does not exist on this machine", a->device);
+		else if (a->device && !S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+			warn(p, a->line, a->name, " is not a device on this machine", a->device);
+	}
+}
+
+static void warn_of_grants(const struct cw_policy *p)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	for (size_t i = 0; i < cw_policy_n_grants(p); i++) {
+		const struct cw_policy_grant *g = cw_policy_grant(p, i);
+
+		if (g->until_ns <= (uint64_t)now.tv_sec * CW_NSEC_PER_SEC)
+			warn(p, g->line, g->name, "has ended: its 'until' is in the past", "");
+	}
+}
+
+static int load(const char *path, struct cw_policy **ret_policy)
+{
+	cw_auto_buf struct cw_buf errors = { 0 };
+	int r = cw_policy_load(path, &errors, ret_policy);
+
+	if (!r)
+		return EXIT_OK;
+	put(stderr, errors.data);
+	if (!errors.len)
+		fprintf(stderr, "%s: cannot be checked: %s\n", path, strerror(-r));
+	return r == -EINVAL && errors.len ? EXIT_INVALID : EXIT_UNREADABLE;
+}
+
+static int run_cases(struct cw_policy *p, const char *file)
+{
+	cw_auto_buf struct cw_buf out = { 0 };
+	unsigned int passed = 0, failed = 0;
+	int r = cw_policy_run_cases(p, file, &out, &passed, &failed);
+
+	put(stderr, out.data);
+	if (r < 0)
+		return r == -EINVAL && out.len ? EXIT_INVALID : EXIT_UNREADABLE;
+	printf("%s: %u of %u cases passed\n", file, passed, passed + failed);
+	return r ? EXIT_CASE_FAILED : EXIT_OK;
+}
+
+static int check(const struct options *o)
+{
+	cw_auto_policy struct cw_policy *p = NULL;
+	int r = load(o->policy, &p);
+
+	if (r)
+		return r;
+	warn_of_assets(p);
+	warn_of_grants(p);
+	printf("%s: valid: %zu asset%s, %zu grant%s, sha256 %s\n", o->policy,
+	       cw_policy_n_assets(p), cw_policy_n_assets(p) == 1 ? "" : "s", cw_policy_n_grants(p),
+	       cw_policy_n_grants(p) == 1 ? "" : "s", cw_policy_sha256(p));
+	if (o->cases)
+		r = run_cases(p, o->cases);
+	return fflush(stdout) == EOF && !r ? EXIT_UNREADABLE : r;
+}
+
+int cw_cmd_check(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "cases", required_argument, NULL, 'c' },
+		{ "print-default", no_argument, NULL, 'p' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	struct options o = { 0 };
+	int opt;
+
+	optind = 0; /* the command's own arguments, from their start */
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
+		switch (opt) {
+		case 'h':
+			return put(stdout, help);
+		case 'c':
+			o.cases = optarg;
+			break;
+		case 'p':
+			o.print_default = true;
+			break;
+		case ':':
+			return usage_error("a value is missing behind ", argv[optind - 1]);
+		default:
+			return usage_error("unknown option ", argv[optind - 1]);
+		}
+	}
+	if (o.print_default)
+		return optind < argc || o.cases ?
+			       usage_error("--print-default stands alone", "") :
+			       print_default();
+	if (optind + 1 != argc)
+		return usage_error(optind < argc ? "more than one policy: " : "a policy is needed",
+				   optind < argc ? argv[optind + 1] : "");
+	o.policy = argv[optind];
+	return check(&o);
+}

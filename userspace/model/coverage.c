@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/coverage.h"
+
+static const char *const names[] = {
+	[CW_CAP_OPEN] = "open",		[CW_CAP_DENIED] = "denied",
+	[CW_CAP_RECEIVE] = "receive",	[CW_CAP_USE] = "use",
+	[CW_CAP_MAP] = "map",		[CW_CAP_CLOSE] = "close",
+	[CW_CAP_STREAM] = "stream",	[CW_CAP_NAMES] = "names",
+	[CW_CAP_ATTRIBUTES] = "attributes", [CW_CAP_PROCESS] = "process",
+	[CW_CAP_CONNECTION] = "connection", [CW_CAP_SEED] = "seed",
+};
+
+_Static_assert(CW_ARRAY_SIZE(names) == CW_CAP_MAX, "a capability lacks its name");
+
+const char *cw_capability_name(enum cw_capability c)
+{
+	return (unsigned int)c < CW_CAP_MAX ? names[c] : "invalid";
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the monitor can see on this kernel: a row for each capability. Plain data. */
+#ifndef CW_COVERAGE_H
+#define CW_COVERAGE_H
+
+#include "model/event.h"
+
+enum cw_capability {
+	CW_CAP_OPEN,
+	CW_CAP_DENIED,
+	CW_CAP_RECEIVE,
+	CW_CAP_USE,
+	CW_CAP_MAP,
+	CW_CAP_CLOSE,
+	CW_CAP_STREAM,
+	CW_CAP_NAMES, /* unlink, rename, link */
+	CW_CAP_ATTRIBUTES, /* truncate, mode, owner */
+	CW_CAP_PROCESS,
+	CW_CAP_CONNECTION,
+	CW_CAP_SEED,
+	CW_CAP_MAX,
+};
+
+struct cw_coverage_row {
+	enum cw_probe rung;    /* CW_PROBE_NONE: not seen at all */
+	char hooks[160];       /* attach points in use, separated by blanks */
+	const char *blind;     /* what this rung cannot see; literal, "" for nothing known */
+	const char *improve;   /* what would bring a better rung; literal, NULL: it is the best */
+};
+
+struct cw_coverage {
+	struct cw_coverage_row row[CW_CAP_MAX];
+	char kernel[160]; /* uname: release and machine */
+};
+
+const char *cw_capability_name(enum cw_capability c);
+
+#endif

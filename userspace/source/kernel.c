@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+#include "abi.h" /* types of the skeleton */
+#include "probes.skel.h"
+#include "source/kernel.h"
+
+#define MODULE_PROGRAMS_MAX 2
+
+struct cw_kernel {
+	struct probes_bpf *skel;
+	struct ring_buffer *rings;
+	struct bpf_link *links[CW_PROGRAMS_MAX];
+	unsigned int n_links;
+	struct bpf_link *module_links[MODULE_PROGRAMS_MAX];
+	bool module_way; /* frames are counted by tracepoints of a module */
+	struct cw_loss_count told[CW_LOSS_MAX];
+	cw_record_fn fn;
+	void *ctx;
+	int consumed;
+};
+
+static const char *const module_programs[MODULE_PROGRAMS_MAX] = { "tp__v4l2_dqbuf",
+								  "tp__vb2_dqbuf" };
+
+/* ---- system calls by number, for the tracepoint rung ---- */
+
+#if defined(__x86_64__)
+#define NR32(n) n
+#else
+#define NR32(n) -1 /* the numbers of 32-bit arm programs are not followed */
+#endif
+
+static const struct {
+	int nr, nr32; /* -1: none */
+	enum cw_syscall_op op;
+	enum cw_capability capability;
+} syscalls[] = {
+#ifdef __NR_open
+	{ __NR_open, NR32(5), CW_SYSCALL_OPEN, CW_CAP_OPEN },
+	{ __NR_creat, NR32(8), CW_SYSCALL_OPEN, CW_CAP_OPEN },
+	{ __NR_unlink, NR32(10), CW_SYSCALL_NAME, CW_CAP_NAMES },
+	{ __NR_rmdir, NR32(40), CW_SYSCALL_NAME, CW_CAP_NAMES },
+	{ __NR_link, NR32(9), CW_SYSCALL_NAME, CW_CAP_NAMES },
+	{ __NR_rename, NR32(38), CW_SYSCALL_TREE, CW_CAP_NAMES },
+	{ __NR_mkdir, NR32(39), CW_SYSCALL_TREE, CW_CAP_NAMES },
+	{ __NR_chmod, NR32(15), CW_SYSCALL_NAME, CW_CAP_ATTRIBUTES },
+	{ __NR_chown, NR32(212), CW_SYSCALL_NAME, CW_CAP_ATTRIBUTES },
+	{ __NR_lchown, NR32(198), CW_SYSCALL_NAME, CW_CAP_ATTRIBUTES },
+	{ __NR_dup2, NR32(63), CW_SYSCALL_DUP, CW_CAP_CLOSE },
+	{ __NR_getdents, NR32(141), CW_SYSCALL_USE0, CW_CAP_USE },
+	{ -1, NR32(90), CW_SYSCALL_NONE, CW_CAP_MAP },
+	{ -1, NR32(192), CW_SYSCALL_MMAP, CW_CAP_MAP },
+	{ -1, NR32(193), CW_SYSCALL_TRUNCATE, CW_CAP_ATTRIBUTES },
+	{ -1, NR32(194), CW_SYSCALL_FTRUNCATE, CW_CAP_ATTRIBUTES },
+	{ -1, NR32(221), CW_SYSCALL_FCNTL, CW_CAP_CLOSE },
+	{ -1, NR32(239), CW_SYSCALL_USE1, CW_CAP_USE },
+#endif
+	{ __NR_openat, NR32(295), CW_SYSCALL_OPENAT, CW_CAP_OPEN },
+	{ __NR_openat2, NR32(437), CW_SYSCALL_OPENAT, CW_CAP_OPEN },
+	{ __NR_open_by_handle_at, NR32(342), CW_SYSCALL_OPEN_BY_HANDLE, CW_CAP_OPEN },
+	{ __NR_accept, -1, CW_SYSCALL_ACCEPT, CW_CAP_CONNECTION },
+	{ __NR_accept4, NR32(364), CW_SYSCALL_ACCEPT, CW_CAP_CONNECTION },
+	{ __NR_recvmsg, NR32(372), CW_SYSCALL_RECVMSG, CW_CAP_RECEIVE },
+	{ __NR_recvmmsg, NR32(337), CW_SYSCALL_RECVMMSG, CW_CAP_RECEIVE },
+	{ 438 /* pidfd_getfd */, NR32(438), CW_SYSCALL_PIDFD_GETFD, CW_CAP_RECEIVE },
+	{ __NR_truncate, NR32(92), CW_SYSCALL_TRUNCATE, CW_CAP_ATTRIBUTES },
+	{ __NR_fchmod, NR32(94), CW_SYSCALL_NAME, CW_CAP_ATTRIBUTES },
+	{ __NR_fchmodat, NR32(306), CW_SYSCALL_NAME, CW_CAP_ATTRIBUTES },
+	{ 452 /* fchmodat2 */, NR32(452), CW_SYSCALL_NAME, CW_CAP_ATTRIBUTES },
+	{ __NR_fchown, NR32(207), CW_SYSCALL_NAME, CW_CAP_ATTRIBUTES },
+	{ __NR_fchownat, NR32(298), CW_SYSCALL_NAME, CW_CAP_ATTRIBUTES },
+	{ __NR_unlinkat, NR32(301), CW_SYSCALL_NAME, CW_CAP_NAMES },
+	{ __NR_linkat, NR32(303), CW_SYSCALL_NAME, CW_CAP_NAMES },
+	{ __NR_mkdirat, NR32(296), CW_SYSCALL_TREE, CW_CAP_NAMES },
+#ifdef __NR_renameat
+	{ __NR_renameat, NR32(302), CW_SYSCALL_TREE, CW_CAP_NAMES },
+#endif
+	{ __NR_renameat2, NR32(353), CW_SYSCALL_TREE, CW_CAP_NAMES },
+	{ __NR_dup, NR32(41), CW_SYSCALL_DUP, CW_CAP_CLOSE },
+	{ __NR_dup3, NR32(330), CW_SYSCALL_DUP, CW_CAP_CLOSE },
+	{ __NR_fcntl, NR32(55), CW_SYSCALL_FCNTL, CW_CAP_CLOSE },
+	{ __NR_close, NR32(6), CW_SYSCALL_CLOSE, CW_CAP_CLOSE },
+	{ 436 /* close_range */, NR32(436), CW_SYSCALL_CLOSE_RANGE, CW_CAP_CLOSE },
+	{ __NR_read, NR32(3), CW_SYSCALL_READ, CW_CAP_USE },
+	{ __NR_readv, NR32(145), CW_SYSCALL_USE0, CW_CAP_USE },
+	{ __NR_pread64, NR32(180), CW_SYSCALL_USE0, CW_CAP_USE },
+	{ __NR_preadv, NR32(333), CW_SYSCALL_USE0, CW_CAP_USE },
+	{ __NR_preadv2, NR32(378), CW_SYSCALL_USE0, CW_CAP_USE },
+	{ __NR_getdents64, NR32(220), CW_SYSCALL_USE0, CW_CAP_USE },
+	{ __NR_write, NR32(4), CW_SYSCALL_USE0, CW_CAP_USE },
+	{ __NR_writev, NR32(146), CW_SYSCALL_USE0, CW_CAP_USE },
+	{ __NR_pwrite64, NR32(181), CW_SYSCALL_USE0, CW_CAP_USE },
+	{ __NR_pwritev, NR32(334), CW_SYSCALL_USE0, CW_CAP_USE },
+	{ __NR_pwritev2, NR32(379), CW_SYSCALL_USE0, CW_CAP_USE },
+	{ __NR_sendfile, NR32(187), CW_SYSCALL_USE1, CW_CAP_USE },
+	{ __NR_splice, NR32(313), CW_SYSCALL_USE0, CW_CAP_USE },
+	{ __NR_copy_file_range, NR32(377), CW_SYSCALL_USE0, CW_CAP_USE },
+	{ __NR_ftruncate, NR32(93), CW_SYSCALL_FTRUNCATE, CW_CAP_ATTRIBUTES },
+	{ __NR_ioctl, NR32(54), CW_SYSCALL_IOCTL, CW_CAP_USE },
+	{ __NR_mmap, -1, CW_SYSCALL_MMAP, CW_CAP_MAP },
+};
+
+static bool by_syscall(const struct cw_ladder *l, enum cw_capability c)
+{
+	return l->way[c] && cw_streq(l->way[c]->programs[0], "tp__sys_exit");
+}
+
+static void fill_syscalls(struct probes_bpf *skel, const struct cw_ladder *l)
+{
+	for (size_t i = 0; i < CW_ARRAY_SIZE(syscalls); i++) {
+		bool used = by_syscall(l, syscalls[i].capability);
+
+		/* Refusals are told by the same calls as opens. */
+		if (syscalls[i].capability == CW_CAP_OPEN)
+			used = used || by_syscall(l, CW_CAP_DENIED);
+		/* Descriptors are followed as a whole or not at all. */
+		if (syscalls[i].op > CW_SYSCALL_HELD)
+			used = by_syscall(l, CW_CAP_OPEN);
+		if (!used)
+			continue;
+		if (syscalls[i].nr >= 0 && syscalls[i].nr < CW_SYSCALLS_MAX)
+			((__u8 *)skel->rodata->syscall_ops)[syscalls[i].nr] = (__u8)syscalls[i].op;
+		if (syscalls[i].nr32 >= 0 && syscalls[i].nr32 < CW_SYSCALLS_MAX)
+			((__u8 *)skel->rodata->syscall_ops32)[syscalls[i].nr32] =
+				(__u8)syscalls[i].op;
+	}
+}
+
+/* ---- loading ---- */
+
+static void configure(struct probes_bpf *skel, const struct cw_ladder *l)
+{
+	skel->rodata->self_tgid = (__u32)getpid();
+	skel->rodata->hz = l->can.hz ? l->can.hz : 250;
+	skel->rodata->defer_devices = cw_ladder_uses(l, "fexit__chrdev_open") &&
+				      cw_ladder_on(l, CW_CAP_OPEN, CW_PROBE_LSM);
+	skel->rodata->tp_open = by_syscall(l, CW_CAP_OPEN);
+	skel->rodata->tp_denied = by_syscall(l, CW_CAP_DENIED);
+	skel->rodata->track_fds = by_syscall(l, CW_CAP_OPEN);
+	skel->rodata->io_complete_by_cqe = l->can.io_complete_by_cqe;
+	fill_syscalls(skel, l);
+}
+
+/* Programs that are not in the ladder's list are never loaded; those of modules always are. */
+static void choose_programs(struct probes_bpf *skel, const struct cw_ladder *l, bool module_way)
+{
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, skel->obj) {
+		const char *name = bpf_program__name(p);
+		bool load = cw_ladder_uses(l, name);
+
+		for (int i = 0; i < MODULE_PROGRAMS_MAX; i++)
+			load = load || (module_way && cw_streq(name, module_programs[i]));
+		bpf_program__set_autoload(p, load);
+	}
+}
+
+/* The rings are as large as the machine's pages and memory ask for. */
+static void size_rings(struct probes_bpf *skel)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	__u32 devices = 512 * 1024, files = 4 * 1024 * 1024;
+
+	if (page > 0 && devices < (__u32)page)
+		devices = (__u32)page;
+	bpf_map__set_max_entries(skel->maps.ring_devices, devices);
+	bpf_map__set_max_entries(skel->maps.ring_files, files);
+}
+
+static int attach_all(struct cw_kernel *k, const struct cw_ladder *l, struct cw_buf *errors)
+{
+	for (unsigned int i = 0; i < l->n_programs; i++) {
+		struct bpf_program *p = bpf_object__find_program_by_name(k->skel->obj,
+									 l->program[i]);
+		struct bpf_link *link;
+		long r;
+
+		if (!p || !strncmp(l->program[i], "iter__", 6))
+			continue;
+		link = bpf_program__attach(p);
+		r = libbpf_get_error(link);
+		if (r) {
+			cw_buf_printf(errors, "cannot attach %s: %s\n", l->program[i],
+				      strerror((int)-r));
+			return (int)r;
+		}
+		k->links[k->n_links++] = link;
+	}
+	return 0;
+}
+
+static char libbpf_words[1024];
+
+/* Keeps the last words of libbpf for the message; the verifier's log is too long for people. */
+static int keep_words(enum libbpf_print_level level, const char *format, va_list ap)
+{
+	va_list again;
+
+	va_copy(again, ap);
+	if (level == LIBBPF_WARN)
+		vsnprintf(libbpf_words, sizeof(libbpf_words), format, again);
+	va_end(again);
+	return level != LIBBPF_DEBUG && getenv("CAMWARDEN_DEBUG_LIBBPF") ?
+		       vfprintf(stderr, format, ap) : 0;
+}
+
+static int take_record(void *ctx, void *data, size_t size)
+{
+	struct cw_kernel *k = ctx;
+
+	k->consumed++;
+	return k->fn(k->ctx, data, size);
+}
+
+static int open_rings(struct cw_kernel *k)
+{
+	k->rings = ring_buffer__new(bpf_map__fd(k->skel->maps.ring_devices), take_record, k, NULL);
+	if (!k->rings)
+		return -errno;
+	return ring_buffer__add(k->rings, bpf_map__fd(k->skel->maps.ring_files), take_record, k);
+}
+
+int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors,
+		   struct cw_kernel **ret_kernel)
+{
+	struct cw_kernel *k = calloc(1, sizeof(*k));
+	int r;
+
+	if (!k)
+		return -ENOMEM;
+	libbpf_set_print(keep_words);
+	libbpf_words[0] = '\0';
+	k->skel = probes_bpf__open();
+	if (!k->skel) {
+		r = -errno;
+		goto fail;
+	}
+	k->module_way = cw_ladder_on(ladder, CW_CAP_STREAM, CW_PROBE_TRACEPOINT) &&
+			cw_ladder_uses(ladder, "lsm__file_ioctl");
+	configure(k->skel, ladder);
+	choose_programs(k->skel, ladder, k->module_way);
+	size_rings(k->skel);
+	r = probes_bpf__load(k->skel);
+	if (r) {
+		cw_buf_printf(errors, "cannot load the probes: %s: %s", strerror(-r), libbpf_words);
+		goto fail;
+	}
+	r = open_rings(k);
+	if (!r)
+		r = attach_all(k, ladder, errors);
+	if (r)
+		goto fail;
+	cw_kernel_attach_modules(k);
+	*ret_kernel = k;
+	return 0;
+fail:
+	cw_kernel_close(k);
+	return r;
+}
+
+void cw_kernel_close(struct cw_kernel *k)
+{
+	if (!k)
+		return;
+	for (unsigned int i = 0; i < k->n_links; i++)
+		bpf_link__destroy(k->links[i]);
+	for (int i = 0; i < MODULE_PROGRAMS_MAX; i++)
+		bpf_link__destroy(k->module_links[i]);
+	ring_buffer__free(k->rings);
+	probes_bpf__destroy(k->skel);
+	free(k);
+}
+
+bool cw_kernel_attach_modules(struct cw_kernel *k)
+{
+	bool news = false;
+
+	for (int i = 0; k->module_way && i < MODULE_PROGRAMS_MAX; i++) {
+		struct bpf_program *p = bpf_object__find_program_by_name(k->skel->obj,
+									 module_programs[i]);
+		struct bpf_link *link;
+
+		if (k->module_links[i] || !p)
+			continue;
+		link = bpf_program__attach(p);
+		if (libbpf_get_error(link))
+			continue;
+		k->module_links[i] = link;
+		news = true;
+		/* The first tells of every frame that an ioctl takes. */
+		if (i == 0)
+			k->skel->data->frames_by_ioctl = false;
+	}
+	return news;
+}
+
+/* ---- what is watched ---- */
+
+void cw_kernel_watch_major(struct cw_kernel *k, unsigned int major, bool block, bool whole)
+{
+	if (major >= CW_MAJORS_MAX)
+		return;
+	if (block)
+		k->skel->bss->block_majors[major] = whole ? 1 : 2;
+	else
+		k->skel->bss->majors[major] = whole ? 1 : 2;
+}
+
+int cw_kernel_watch_device(struct cw_kernel *k, unsigned int major, unsigned int minor, bool block,
+			   uint32_t asset)
+{
+	struct cw_device_key key = { .rdev = CW_MKDEV(major, minor) | (block ? CW_BLOCK_BIT : 0) };
+	struct cw_device value = { .asset = asset };
+	__u8 *majors = block ? k->skel->bss->block_majors : k->skel->bss->majors;
+
+	if (major >= CW_MAJORS_MAX)
+		return -ERANGE;
+	if (!majors[major])
+		majors[major] = 2;
+	return bpf_map__update_elem(k->skel->maps.devices, &key, sizeof(key), &value, sizeof(value),
+				    BPF_ANY);
+}
+
+int cw_kernel_ignore_node(struct cw_kernel *k, uint32_t rdev, uint64_t ino, uint32_t dev)
+{
+	struct cw_device_key key = { .rdev = rdev, .ino = ino, .dev = dev };
+	struct cw_device value = { .asset = CW_NO_ASSET, .flags = CW_DEVICE_IGNORE };
+
+	return bpf_map__update_elem(k->skel->maps.devices, &key, sizeof(key), &value, sizeof(value),
+				    BPF_ANY);
+}
+
+int cw_kernel_mark(struct cw_kernel *k, int fd, int flags, uint32_t asset)
+{
+	char name[32];
+	int touch, seen;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	k->skel->data->touch_asset = asset;
+	__atomic_store_n(&k->skel->bss->touch_tid, (__u32)gettid(), __ATOMIC_SEQ_CST);
+	touch = open(name, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	seen = !__atomic_exchange_n(&k->skel->bss->touch_tid, 0, __ATOMIC_SEQ_CST);
+	if (touch < 0)
+		return -errno;
+	close(touch);
+	return seen ? 0 : -EIO;
+}
+
+void cw_kernel_set_root(struct cw_kernel *k, uint32_t asset, uint64_t ino)
+{
+	if (asset < CW_ASSETS_MAX)
+		k->skel->bss->asset_roots[asset].ino = ino;
+}
+
+void cw_kernel_set_canary(struct cw_kernel *k, uint64_t ino)
+{
+	k->skel->bss->canary_ino = ino;
+}
+
+static void forget_map(struct bpf_map *map, size_t key_size)
+{
+	char key[32];
+
+	while (!bpf_map__get_next_key(map, NULL, key, key_size))
+		if (bpf_map__delete_elem(map, key, key_size, 0))
+			break;
+}
+
+void cw_kernel_forget(struct cw_kernel *k)
+{
+	memset(k->skel->bss->majors, 0, sizeof(k->skel->bss->majors));
+	memset(k->skel->bss->block_majors, 0, sizeof(k->skel->bss->block_majors));
+	forget_map(k->skel->maps.devices, sizeof(struct cw_device_key));
+	forget_map(k->skel->maps.inodes, sizeof(struct cw_inode_key));
+	memset(k->skel->bss->inode_filter, 0, sizeof(k->skel->bss->inode_filter));
+}
+
+size_t cw_kernel_n_marks(const struct cw_kernel *k)
+{
+	struct cw_inode_key key, next;
+	size_t n = 0;
+
+	for (int r = bpf_map__get_next_key(k->skel->maps.inodes, NULL, &next, sizeof(next)); !r;
+	     r = bpf_map__get_next_key(k->skel->maps.inodes, &key, &next, sizeof(next))) {
+		key = next;
+		n++;
+	}
+	return n;
+}
+
+uint32_t cw_kernel_tree_gen(const struct cw_kernel *k)
+{
+	return __atomic_load_n(&k->skel->bss->tree_gen, __ATOMIC_SEQ_CST);
+}
+
+void cw_kernel_tree_clean(struct cw_kernel *k, uint32_t gen)
+{
+	__atomic_store_n(&k->skel->bss->tree_clean, gen, __ATOMIC_SEQ_CST);
+}
+
+/* ---- what comes out ---- */
+
+int cw_kernel_fd(const struct cw_kernel *k)
+{
+	return ring_buffer__epoll_fd(k->rings);
+}
+
+int cw_kernel_consume(struct cw_kernel *k, cw_record_fn fn, void *ctx)
+{
+	int r;
+
+	k->fn = fn;
+	k->ctx = ctx;
+	k->consumed = 0;
+	r = ring_buffer__consume(k->rings);
+	return r < 0 ? r : k->consumed;
+}
+
+bool cw_kernel_take_losses(struct cw_kernel *k, struct cw_loss_count ret_losses[CW_LOSS_MAX])
+{
+	bool any = false;
+
+	for (int i = 0; i < CW_LOSS_MAX; i++) {
+		__u64 count = __atomic_load_n(&k->skel->bss->losses[i].count, __ATOMIC_RELAXED);
+
+		ret_losses[i].count = count - k->told[i].count;
+		ret_losses[i].last_ns = k->skel->bss->losses[i].last_ns;
+		any = any || ret_losses[i].count;
+		k->told[i].count = count;
+	}
+	return any;
+}
+
+int cw_kernel_task(struct cw_kernel *k, uint32_t tgid, struct cw_task *ret_task)
+{
+	int r = bpf_map__lookup_elem(k->skel->maps.tasks, &tgid, sizeof(tgid), ret_task,
+				     sizeof(*ret_task), 0);
+
+	if (r)
+		r = bpf_map__lookup_elem(k->skel->maps.ended, &tgid, sizeof(tgid), ret_task,
+					 sizeof(*ret_task), 0);
+	return r;
+}
+
+int cw_kernel_set_conn(struct cw_kernel *k, uint32_t tgid, uint64_t start_ns,
+		       const struct cw_conn *conn)
+{
+	struct cw_task t;
+	int r = bpf_map__lookup_elem(k->skel->maps.tasks, &tgid, sizeof(tgid), &t, sizeof(t), 0);
+
+	if (r)
+		return r;
+	if (t.start_ns != start_ns)
+		return -ESRCH;
+	t.conn = *conn;
+	return bpf_map__update_elem(k->skel->maps.tasks, &tgid, sizeof(tgid), &t, sizeof(t),
+				    BPF_EXIST);
+}
+
+int cw_kernel_set_inbound(struct cw_kernel *k, uint64_t sk, const struct cw_conn *conn)
+{
+	/* struct cw_accepted of bpf/maps.bpf.h, which only the kernel side includes. */
+	struct { __u64 sk, time_ns; struct cw_conn conn; } a = { .sk = sk, .conn = *conn };
+
+	return bpf_map__update_elem(k->skel->maps.inbound, &sk, sizeof(sk), &a, sizeof(a), BPF_ANY);
+}
+
+int cw_kernel_exe(struct cw_kernel *k, const struct cw_exe_key *key, struct cw_exe *ret_exe)
+{
+	return bpf_map__lookup_elem(k->skel->maps.executables, key, sizeof(*key), ret_exe,
+				    sizeof(*ret_exe), 0);
+}
+
+int cw_kernel_namer(struct cw_kernel *k, uint32_t tgid, struct cw_actor *ret_actor)
+{
+	return bpf_map__lookup_elem(k->skel->maps.namers, &tgid, sizeof(tgid), ret_actor,
+				    sizeof(*ret_actor), 0);
+}
+
+static int run_iterator(struct bpf_program *p, void (*fn)(void *ctx, const struct cw_found *f),
+			void *ctx)
+{
+	struct bpf_link *link = bpf_program__attach_iter(p, NULL);
+	struct cw_found found[64];
+	cw_auto_close int fd = -1;
+	size_t have = 0;
+	ssize_t n;
+	long r = libbpf_get_error(link);
+
+	if (r)
+		return (int)r;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	r = fd < 0 ? -errno : 0;
+	while (!r) {
+		n = read(fd, (char *)found + have, sizeof(found) - have);
+		if (n <= 0) {
+			r = n < 0 && errno == EINTR ? 0 : n < 0 ? -errno : 1;
+			continue;
+		}
+		have += (size_t)n;
+		for (size_t i = 0; i < have / sizeof(found[0]); i++)
+			fn(ctx, &found[i]);
+		memmove(found, (char *)found + have - have % sizeof(found[0]),
+			have % sizeof(found[0]));
+		have %= sizeof(found[0]);
+	}
+	bpf_link__destroy(link);
+	return r < 0 ? (int)r : 0;
+}
+
+int cw_kernel_seed(struct cw_kernel *k, void (*fn)(void *ctx, const struct cw_found *f), void *ctx)
+{
+	int r = run_iterator(k->skel->progs.iter__task, fn, ctx);
+
+	return r ? r : run_iterator(k->skel->progs.iter__task_file, fn, ctx);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The programs in the kernel: loads and attaches what the ladder chose, sets what is watched, reads
+ * the rings and the loss counters. Owns every BPF object; all of it goes with the process, nothing
+ * is pinned. Never judges and never names.
+ */
+#ifndef CW_KERNEL_H
+#define CW_KERNEL_H
+
+#include "abi.h"
+#include "base/buf.h"
+#include "source/ladder.h"
+
+struct cw_kernel;
+
+int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors,
+		   struct cw_kernel **ret_kernel);
+void cw_kernel_close(struct cw_kernel *k);
+
+/* Attaches what lives in a module that may have been loaded since: the V4L2 tracepoints. */
+bool cw_kernel_attach_modules(struct cw_kernel *k);
+
+/* Every device of a major number (whole), or only those told with cw_kernel_watch_device. */
+void cw_kernel_watch_major(struct cw_kernel *k, unsigned int major, bool block, bool whole);
+int cw_kernel_watch_device(struct cw_kernel *k, unsigned int major, unsigned int minor, bool block,
+			   uint32_t asset);
+/* This node of a watched major is no camera and no microphone. */
+int cw_kernel_ignore_node(struct cw_kernel *k, uint32_t rdev, uint64_t ino, uint32_t dev);
+/*
+ * Marks the object behind an open descriptor as part of `asset`: opens it once more, and the
+ * program in the kernel sees which inode that is. -EIO: no program saw it.
+ */
+int cw_kernel_mark(struct cw_kernel *k, int fd, int flags, uint32_t asset);
+void cw_kernel_set_root(struct cw_kernel *k, uint32_t asset, uint64_t ino);
+void cw_kernel_set_canary(struct cw_kernel *k, uint64_t ino);
+/* Forgets all marks and device numbers, before a new set of assets. */
+void cw_kernel_forget(struct cw_kernel *k);
+size_t cw_kernel_n_marks(const struct cw_kernel *k);
+
+/* Generation of the trees; marks are complete for `gen` when the caller says so. */
+uint32_t cw_kernel_tree_gen(const struct cw_kernel *k);
+void cw_kernel_tree_clean(struct cw_kernel *k, uint32_t gen);
+
+/* Readable when records wait. */
+int cw_kernel_fd(const struct cw_kernel *k);
+typedef int (*cw_record_fn)(void *ctx, const struct cw_record *r, size_t size);
+/* Hands every waiting record to `fn`, the devices' first. Negative errno, or how many. */
+int cw_kernel_consume(struct cw_kernel *k, cw_record_fn fn, void *ctx);
+
+/* Losses since the last call, by class (CW_LOSS_MAX entries). True if there are any. */
+bool cw_kernel_take_losses(struct cw_kernel *k, struct cw_loss_count ret_losses[CW_LOSS_MAX]);
+
+/* What the kernel side knows of a process, alive or ended lately. -ENOENT. */
+int cw_kernel_task(struct cw_kernel *k, uint32_t tgid, struct cw_task *ret_task);
+int cw_kernel_set_conn(struct cw_kernel *k, uint32_t tgid, uint64_t start_ns,
+		       const struct cw_conn *conn);
+/* Tells that a socket was accepted before the agent started. */
+int cw_kernel_set_inbound(struct cw_kernel *k, uint64_t sk, const struct cw_conn *conn);
+int cw_kernel_exe(struct cw_kernel *k, const struct cw_exe_key *key, struct cw_exe *ret_exe);
+int cw_kernel_namer(struct cw_kernel *k, uint32_t tgid, struct cw_actor *ret_actor);
+
+/* Runs the iterators: processes first, then descriptors. `fn` gets each socket found. */
+int cw_kernel_seed(struct cw_kernel *k, void (*fn)(void *ctx, const struct cw_found *f), void *ctx);
+
+#endif

@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The table of ways, best first, and the choice among them. A way is taken only if every hook that
+ * it needs was found by loading and attaching an empty program to it, and if its kind of hook was
+ * seen to run (calib.bpf.c).
+ */
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <sys/utsname.h>
+
+#include "calib.skel.h"
+#include "source/ladder.h"
+
+#define BETTER_LSM "boot with bpf in the list of security modules (lsm=…,bpf)"
+#define BLIND_SYSCALL "what the kernel opens for itself, io_uring's own descriptors and SQPOLL rings"
+
+static const struct cw_way ways[] = {
+	{ CW_CAP_OPEN, CW_PROBE_LSM, { "lsm__file_open" },
+	  "what a security module before bpf in the list refuses", NULL },
+	{ CW_CAP_OPEN, CW_PROBE_TRACEPOINT, { "tp__sys_exit", "?tp__io_uring_complete" },
+	  BLIND_SYSCALL, BETTER_LSM },
+
+	{ CW_CAP_DENIED, CW_PROBE_LSM,
+	  { "fexit__chrdev_open", "fexit__capable_wrt_inode|fexit__capable_wrt_inode_v5_10" },
+	  "refusals by other security modules and by mount options", NULL },
+	{ CW_CAP_DENIED, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
+	  "refusals of open_by_handle_at and io_uring; the object is looked up after the call, so a "
+	  "path that changes meanwhile names another", BETTER_LSM },
+
+	{ CW_CAP_RECEIVE, CW_PROBE_LSM, { "lsm__file_receive" }, "", NULL },
+	{ CW_CAP_RECEIVE, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
+	  "descriptors beyond the first control message or the 32nd of it, and by io_uring; their "
+	  "first use is not seen then", BETTER_LSM },
+
+	{ CW_CAP_USE, CW_PROBE_LSM,
+	  { "lsm__file_permission", "lsm__file_ioctl", "?lsm__file_ioctl_compat" }, "", NULL },
+	{ CW_CAP_USE, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
+	  "reads by io_uring; descriptors above 255 that came by fork", BETTER_LSM },
+
+	{ CW_CAP_MAP, CW_PROBE_LSM, { "lsm__mmap_file" }, "", NULL },
+	{ CW_CAP_MAP, CW_PROBE_TRACEPOINT, { "tp__sys_exit" }, "", BETTER_LSM },
+
+	{ CW_CAP_CLOSE, CW_PROBE_LSM, { "fentry__fput|lsm__file_free_security" }, "", NULL },
+	{ CW_CAP_CLOSE, CW_PROBE_TRACEPOINT,
+	  { "tp__sys_exit", "fork__descriptors", "exec__descriptors", "exit__descriptors" },
+	  "that a mapping or a message in flight still holds the file", BETTER_LSM },
+
+	{ CW_CAP_STREAM, CW_PROBE_TRACEPOINT, { "lsm__file_ioctl" },
+	  "frames of drivers that do not use the V4L2 core's ioctls or videobuf2", NULL },
+	{ CW_CAP_STREAM, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
+	  "frames of a process whose descriptor came unseen", BETTER_LSM },
+
+	{ CW_CAP_NAMES, CW_PROBE_LSM,
+	  { "lsm__inode_unlink", "lsm__inode_rmdir", "lsm__inode_rename", "lsm__inode_link",
+	    "lsm__inode_mkdir", "lsm__inode_mknod", "lsm__inode_free_security" }, "", NULL },
+	{ CW_CAP_NAMES, CW_PROBE_FANOTIFY, { "tp__sys_exit" },
+	  "names of a recording outside its tree; file systems without file handles; the person "
+	  "behind io_uring's calls", BETTER_LSM },
+
+	{ CW_CAP_ATTRIBUTES, CW_PROBE_LSM, { "lsm__inode_setattr|lsm__inode_setattr_v5_10" },
+	  "ACLs", NULL },
+	{ CW_CAP_ATTRIBUTES, CW_PROBE_FANOTIFY, { "tp__sys_exit" },
+	  "who changed a mode or an owner through a name outside the tree", BETTER_LSM },
+
+	{ CW_CAP_PROCESS, CW_PROBE_TRACEPOINT, { "fork__process", "exec__process", "exit__process" },
+	  "", NULL },
+
+	{ CW_CAP_CONNECTION, CW_PROBE_LSM, { "lsm__sock_graft" },
+	  "protocols other than TCP; which of its peers a server serves whose threads share the work",
+	  NULL },
+	{ CW_CAP_CONNECTION, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
+	  "protocols other than TCP; which of its peers a server serves whose threads share the work",
+	  NULL },
+
+	{ CW_CAP_SEED, CW_PROBE_ITERATOR, { "iter__task", "iter__task_file" },
+	  "descriptors in flight in a message, in io_uring, and mappings whose descriptor is closed",
+	  NULL },
+};
+
+/* Where a program hooks in, for the test and for people. */
+static const struct {
+	const char *program;
+	enum bpf_prog_type type;
+	enum bpf_attach_type attach;
+	const char *target;
+	unsigned int n_args; /* 0: any; a signature that changed is told apart by their number */
+} hooks[] = {
+#define LSM(p, t) { "lsm__" p, BPF_PROG_TYPE_LSM, BPF_LSM_MAC, t, 0 }
+	LSM("file_open", "file_open"),
+	LSM("file_receive", "file_receive"),
+	LSM("file_permission", "file_permission"),
+	LSM("file_ioctl", "file_ioctl"),
+	LSM("file_ioctl_compat", "file_ioctl_compat"),
+	LSM("mmap_file", "mmap_file"),
+	LSM("file_free_security", "file_free_security"),
+	LSM("inode_unlink", "inode_unlink"),
+	LSM("inode_rmdir", "inode_rmdir"),
+	LSM("inode_rename", "inode_rename"),
+	LSM("inode_link", "inode_link"),
+	LSM("inode_mkdir", "inode_mkdir"),
+	LSM("inode_mknod", "inode_mknod"),
+	LSM("inode_free_security", "inode_free_security"),
+	LSM("sock_graft", "sock_graft"),
+	{ "lsm__inode_setattr", BPF_PROG_TYPE_LSM, BPF_LSM_MAC, "inode_setattr", 3 },
+	{ "lsm__inode_setattr_v5_10", BPF_PROG_TYPE_LSM, BPF_LSM_MAC, "inode_setattr", 2 },
+#undef LSM
+	{ "fentry__fput", BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, "__fput", 0 },
+	{ "fexit__chrdev_open", BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT, "chrdev_open", 0 },
+	{ "fexit__capable_wrt_inode", BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT,
+	  "capable_wrt_inode_uidgid", 3 },
+	{ "fexit__capable_wrt_inode_v5_10", BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT,
+	  "capable_wrt_inode_uidgid", 2 },
+	{ "tp__sys_exit", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sys_exit", 0 },
+	{ "tp__io_uring_complete", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "io_uring_complete", 0 },
+	{ "fork__process", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sched_process_fork", 0 },
+	{ "exec__process", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sched_process_exec", 0 },
+	{ "exit__process", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sched_process_exit", 0 },
+	{ "fork__descriptors", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sched_process_fork", 0 },
+	{ "exec__descriptors", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sched_process_exec", 0 },
+	{ "exit__descriptors", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sched_process_exit", 0 },
+	{ "iter__task", BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, "task", 0 },
+	{ "iter__task_file", BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, "task_file", 0 },
+};
+
+static const char *attach_prefix(enum bpf_attach_type attach)
+{
+	switch (attach) {
+	case BPF_LSM_MAC: return "bpf_lsm_";
+	case BPF_TRACE_RAW_TP: return "btf_trace_";
+	case BPF_TRACE_ITER: return "bpf_iter_";
+	default: return "";
+	}
+}
+
+static bool kind_runs(const struct cw_kernel_can *can, enum bpf_prog_type type,
+		      enum bpf_attach_type attach)
+{
+	if (type == BPF_PROG_TYPE_LSM)
+		return can->lsm;
+	switch (attach) {
+	case BPF_TRACE_FENTRY: return can->fentry;
+	case BPF_TRACE_FEXIT: return can->fexit;
+	case BPF_TRACE_RAW_TP: return can->tp_btf;
+	default: return true;
+	}
+}
+
+/* Parameters of a function of the kernel, or of the pointer behind a tracepoint's typedef. */
+static int count_args(const struct btf *btf, const char *name, bool tracepoint)
+{
+	const struct btf_type *t;
+	int id = btf__find_by_name_kind(btf, name, tracepoint ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC);
+
+	if (id < 0)
+		return -ENOENT;
+	t = btf__type_by_id(btf, (__u32)id);
+	while (t && !btf_is_func_proto(t))
+		t = btf__type_by_id(btf, t->type);
+	return t ? btf_vlen(t) : -ENOENT;
+}
+
+/* Loads and attaches a program that does nothing. */
+static bool hook_attaches(enum bpf_prog_type type, enum bpf_attach_type attach, int btf_id)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach,
+		    .attach_btf_id = (__u32)btf_id);
+	int fd = bpf_prog_load(type, "camwarden_test", "GPL", insns, CW_ARRAY_SIZE(insns), &opts);
+	int link;
+
+	if (fd < 0)
+		return false;
+	link = attach == BPF_TRACE_ITER ? bpf_link_create(fd, 0, attach, NULL) :
+					  bpf_raw_tracepoint_open(NULL, fd);
+	close(fd);
+	if (link < 0)
+		return false;
+	close(link);
+	return true;
+}
+
+static bool hook_possible(const struct cw_kernel_can *can, const struct btf *btf, size_t i)
+{
+	char name[128];
+	int id;
+
+	if (!kind_runs(can, hooks[i].type, hooks[i].attach))
+		return false;
+	snprintf(name, sizeof(name), "%s%s", attach_prefix(hooks[i].attach), hooks[i].target);
+	if (hooks[i].n_args && count_args(btf, name, false) != (int)hooks[i].n_args)
+		return false;
+	id = btf__find_by_name_kind(btf, name, hooks[i].attach == BPF_TRACE_RAW_TP ?
+					       BTF_KIND_TYPEDEF : BTF_KIND_FUNC);
+	return id > 0 && hook_attaches(hooks[i].type, hooks[i].attach, id);
+}
+
+static void choose_program(struct cw_ladder *l, struct cw_coverage_row *row, size_t hook)
+{
+	size_t len = strlen(row->hooks);
+
+	snprintf(row->hooks + len, sizeof(row->hooks) - len, "%s%s", len ? " " : "",
+		 hooks[hook].target);
+	if (!cw_ladder_uses(l, hooks[hook].program) && l->n_programs < CW_PROGRAMS_MAX)
+		l->program[l->n_programs++] = hooks[hook].program;
+}
+
+/* The place of the first alternative in `entry` that this kernel can have, or -1. */
+static int find_program(const struct cw_kernel_can *can, const struct btf *btf, const char *entry)
+{
+	char copy[128], *save = NULL;
+
+	snprintf(copy, sizeof(copy), "%s", entry + (*entry == '?'));
+	for (char *p = strtok_r(copy, "|", &save); p; p = strtok_r(NULL, "|", &save))
+		for (size_t i = 0; i < CW_ARRAY_SIZE(hooks); i++)
+			if (cw_streq(hooks[i].program, p) && hook_possible(can, btf, i))
+				return (int)i;
+	return -1;
+}
+
+static bool take_way(struct cw_ladder *l, const struct btf *btf, const struct cw_way *w)
+{
+	struct cw_coverage_row row = { .rung = w->rung, .blind = w->blind, .improve = w->improve };
+	int hook[CW_RUNG_PROGRAMS_MAX], n = 0;
+
+	for (; n < CW_RUNG_PROGRAMS_MAX && w->programs[n]; n++) {
+		hook[n] = find_program(&l->can, btf, w->programs[n]);
+		if (hook[n] < 0 && *w->programs[n] != '?')
+			return false;
+	}
+	for (int i = 0; i < n; i++)
+		if (hook[i] >= 0)
+			choose_program(l, &row, (size_t)hook[i]);
+	l->way[w->capability] = w;
+	l->coverage.row[w->capability] = row;
+	return true;
+}
+
+/* Rungs are ordered as in enum cw_probe; programs of a way tell which rung they stand on. */
+static bool way_allowed(const struct cw_way *w, enum cw_probe best)
+{
+	for (int i = 0; i < CW_RUNG_PROGRAMS_MAX && w->programs[i]; i++)
+		if (best > CW_PROBE_LSM && (!strncmp(w->programs[i], "lsm__", 5)))
+			return false;
+	return w->rung >= best || w->capability == CW_CAP_PROCESS || w->capability == CW_CAP_SEED;
+}
+
+static void choose(struct cw_ladder *l, const struct btf *btf, enum cw_probe best)
+{
+	for (size_t i = 0; i < CW_ARRAY_SIZE(ways); i++)
+		if (!l->way[ways[i].capability] && way_allowed(&ways[i], best))
+			take_way(l, btf, &ways[i]);
+	for (int c = 0; c < CW_CAP_MAX; c++)
+		if (!l->way[c]) {
+			l->coverage.row[c].blind = "everything: no hook of this kernel shows it";
+			l->coverage.row[c].improve = BETTER_LSM;
+		}
+}
+
+static void read_samples(struct calib_bpf *c, __u64 *jiffies, __u64 *ns)
+{
+	getppid(); /* the program runs at the end of this call */
+	*jiffies = c->bss->jiffies_now;
+	*ns = c->bss->time_now_ns;
+}
+
+/* Jiffies a second, from two samples; the kernels' choices are few. */
+static unsigned int measure_hz(struct calib_bpf *c)
+{
+	static const unsigned int known[] = { 100, 250, 300, 1000 };
+	unsigned int best = 250, hz;
+	__u64 j0, t0, j1, t1;
+
+	read_samples(c, &j0, &t0);
+	usleep(50000);
+	read_samples(c, &j1, &t1);
+	if (t1 <= t0 || j1 <= j0)
+		return best;
+	hz = (unsigned int)((j1 - j0) * CW_NSEC_PER_SEC / (t1 - t0));
+	for (size_t i = 0; i < CW_ARRAY_SIZE(known); i++)
+		if (abs((int)known[i] - (int)hz) < abs((int)best - (int)hz))
+			best = known[i];
+	return best;
+}
+
+/* Loads one program of the calibration object alone, and attaches it for a moment. */
+static bool runs(const char *program, struct cw_kernel_can *can, bool sample)
+{
+	struct calib_bpf *c = calib_bpf__open();
+	struct bpf_program *p;
+	struct bpf_link *link = NULL;
+	bool ran = false;
+
+	if (!c)
+		return false;
+	bpf_object__for_each_program(p, c->obj)
+		bpf_program__set_autoload(p, cw_streq(bpf_program__name(p), program));
+	c->rodata->self_tgid = (__u32)getpid();
+	p = bpf_object__find_program_by_name(c->obj, program);
+	if (p && !calib_bpf__load(c)) {
+		link = bpf_program__attach(p);
+		if (libbpf_get_error(link))
+			link = NULL;
+	}
+	if (link) {
+		int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+
+		if (fd >= 0)
+			close(fd);
+		ran = c->bss->lsm_runs || c->bss->fentry_runs || c->bss->fexit_runs ||
+		      c->bss->kprobe_runs || c->bss->tp_btf_runs || c->bss->raw_tp_runs;
+		if (sample && ran)
+			can->hz = measure_hz(c);
+	}
+	bpf_link__destroy(link);
+	calib_bpf__destroy(c);
+	return ran;
+}
+
+/* From 6.13 on the tracepoint is given the completion itself, not its fields (3 arguments). */
+static bool completes_by_cqe(const struct btf *btf)
+{
+	return count_args(btf, "btf_trace_io_uring_complete", true) == 4;
+}
+
+static int explain(struct cw_buf *errors, int r, const struct utsname *u)
+{
+	if (r == -EPERM || r == -EACCES)
+		cw_buf_printf(errors, "cannot load BPF programs: %s; run it as root, or with the "
+			      "capabilities BPF, PERFMON, SYS_ADMIN, SYS_PTRACE, DAC_READ_SEARCH\n",
+			      strerror(-r));
+	else
+		cw_buf_printf(errors, "kernel %s has no usable BPF tracepoints (%s); Linux 5.10 or "
+			      "newer with CONFIG_BPF_SYSCALL and CONFIG_BPF_EVENTS is needed\n",
+			      u->release, strerror(-r));
+	return r;
+}
+
+/* The first thing that must work at all; its errno says what is wrong. */
+static int can_load(void)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "camwarden_test", "GPL", insns,
+			       CW_ARRAY_SIZE(insns), NULL);
+	int err = errno;
+
+	if (fd < 0)
+		return -err;
+	close(fd);
+	return 0;
+}
+
+static int silent(enum libbpf_print_level level, const char *format, va_list ap)
+{
+	(void)level;
+	(void)format;
+	(void)ap;
+	return 0;
+}
+
+int cw_ladder_decide(enum cw_probe best, struct cw_buf *errors, struct cw_ladder *ret_ladder)
+{
+	struct cw_ladder l = {};
+	libbpf_print_fn_t print;
+	struct utsname u = {};
+	struct btf *btf;
+	int r;
+
+	uname(&u);
+	snprintf(l.coverage.kernel, sizeof(l.coverage.kernel), "%s %s", u.release, u.machine);
+	/* Failures are the answer here, not news. */
+	print = libbpf_set_print(silent);
+	r = can_load();
+	if (r) {
+		libbpf_set_print(print);
+		return explain(errors, r, &u);
+	}
+	btf = btf__load_vmlinux_btf();
+	if (!btf) {
+		libbpf_set_print(print);
+		cw_buf_printf(errors, "kernel %s gives no type information (/sys/kernel/btf/vmlinux); "
+			      "a kernel built with CONFIG_DEBUG_INFO_BTF=y is needed\n", u.release);
+		return -EOPNOTSUPP;
+	}
+	l.can.raw_tp = runs("calib__raw_tp", &l.can, true);
+	l.can.tp_btf = runs("calib__tp_btf", &l.can, false);
+	if (best <= CW_PROBE_LSM)
+		l.can.lsm = runs("calib__lsm", &l.can, false);
+	if (best <= CW_PROBE_FENTRY) {
+		l.can.fentry = runs("calib__fentry", &l.can, false);
+		l.can.fexit = runs("calib__fexit", &l.can, false);
+	}
+	l.can.io_complete_by_cqe = completes_by_cqe(btf);
+	if (!l.can.raw_tp || !l.can.tp_btf)
+		r = explain(errors, -EOPNOTSUPP, &u);
+	else
+		choose(&l, btf, best);
+	btf__free(btf);
+	libbpf_set_print(print);
+	if (!r)
+		*ret_ladder = l;
+	return r;
+}
+
+bool cw_ladder_uses(const struct cw_ladder *l, const char *program)
+{
+	for (unsigned int i = 0; i < l->n_programs; i++)
+		if (cw_streq(l->program[i], program))
+			return true;
+	return false;
+}
+
+bool cw_ladder_on(const struct cw_ladder *l, enum cw_capability c, enum cw_probe rung)
+{
+	return l->way[c] && l->way[c]->rung == rung;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which program serves which capability on this kernel. Owns the table of rungs; decides, loads
+ * nothing but tiny test programs.
+ */
+#ifndef CW_LADDER_H
+#define CW_LADDER_H
+
+#include "base/buf.h"
+#include "model/coverage.h"
+
+#define CW_RUNG_PROGRAMS_MAX 8
+#define CW_PROGRAMS_MAX	     40
+
+/* One way to a capability: all its programs, or the way is not there. */
+struct cw_way {
+	enum cw_capability capability;
+	enum cw_probe rung;
+	/* Names in bpf/; "a|b": the first that the kernel has; "?a": left out if it is not there. */
+	const char *programs[CW_RUNG_PROGRAMS_MAX];
+	const char *blind;
+	const char *improve;
+};
+
+/* What the calibration object saw. */
+struct cw_kernel_can {
+	bool lsm, fentry, fexit, kprobe, tp_btf, raw_tp;
+	unsigned int hz;
+	bool io_complete_by_cqe;
+	char why_not_lsm[96];
+};
+
+struct cw_ladder {
+	struct cw_kernel_can can;
+	const struct cw_way *way[CW_CAP_MAX]; /* NULL: none */
+	const char *program[CW_PROGRAMS_MAX]; /* chosen, by name in bpf/ */
+	unsigned int n_programs;
+	struct cw_coverage coverage;
+};
+
+/*
+ * Finds out and decides. `best` is the highest rung to use: CW_PROBE_LSM for all, or a lower one, to
+ * see what a lesser kernel would see. Faults that end the matter (no permission, no BTF, kernel too
+ * old) are a line in `errors` and a negative errno.
+ */
+int cw_ladder_decide(enum cw_probe best, struct cw_buf *errors, struct cw_ladder *ret_ladder);
+
+/* True if the program of that name was chosen. */
+bool cw_ladder_uses(const struct cw_ladder *l, const char *program);
+/* True if the capability is served by that rung. */
+bool cw_ladder_on(const struct cw_ladder *l, enum cw_capability c, enum cw_probe rung);
+
+#endif
