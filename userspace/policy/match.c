@@ -5,6 +5,7 @@
  */
 #include <arpa/inet.h>
 
+#include "enrich/cgroup.h"
 #include "policy/compiled.h"
 
 #define CONTAINER_ID_MIN 12 /* the short form of a container's id, in hexadecimal digits */
@@ -158,6 +159,12 @@ static bool any_user(const struct cw_policy_cond *c, uint32_t uid, const char *n
 	return false;
 }
 
+/* Inside a part of the tree that was handed to somebody, he can call a unit what he likes. */
+static bool is_made_up(const struct cw_process *process)
+{
+	return process->cgroup && !cw_cgroup_unit_is_system(process->cgroup);
+}
+
 /* The long and the short form of an id mean the same container. */
 static bool same_container(const char *a, const char *b)
 {
@@ -260,7 +267,7 @@ static bool holds_for_process(const struct cw_policy_cond *c, const struct cw_pr
 	case CW_POLICY_USER:
 		return any_user(c, uid_of(process), process->user);
 	case CW_POLICY_UNIT:
-		return any_text(c, process->unit);
+		return any_text(c, process->unit) && !is_made_up(process);
 	case CW_POLICY_CONTAINER:
 		return any_container(c, process->container);
 	case CW_POLICY_PARENT:
@@ -334,6 +341,15 @@ static void explain_exe(const struct cw_policy_cond *c, const struct cw_process 
 		cw_buf_printf(out, "executable %s has been deleted or replaced", process->exe);
 	else
 		explain_text(c, "executable", process->exe, out);
+}
+
+static void explain_unit(const struct cw_policy_cond *c, const struct cw_process *process,
+			 struct cw_buf *out)
+{
+	if (any_text(c, process->unit))
+		cw_buf_printf(out, "unit %s is not one of the system's manager", process->unit);
+	else
+		explain_text(c, "unit", process->unit, out);
 }
 
 /* Sixteen digits tell two files apart for a reader; the event has them all. */
@@ -452,7 +468,7 @@ void cw_policy_explain(const struct cw_policy *p, const struct cw_policy_grant_r
 	case CW_POLICY_USER:
 		return explain_user(c, "user", uid_of(process), process->user, out);
 	case CW_POLICY_UNIT:
-		return explain_text(c, "unit", process->unit, out);
+		return explain_unit(c, process, out);
 	case CW_POLICY_CONTAINER:
 		return explain_text(c, "container", process->container, out);
 	case CW_POLICY_LOGIN:

@@ -1,0 +1,560 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <assert.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "decode/decode.h"
+
+#define PROCESSES_MAX 2048 /* kept at once; ended ones go first, then the least used */
+#define HASH_SIZE     1024
+#define OPENS_MAX     4096 /* paths of open files that a later record names by number only */
+
+struct open_path {
+	uint64_t id;
+	char *path;
+};
+
+struct cw_decode {
+	struct cw_decode_ops ops;
+	struct cw_proc *hash[HASH_SIZE];
+	struct cw_proc *newest, *oldest;
+	size_t n;
+	struct open_path opens[OPENS_MAX]; /* by id modulo size; an older one gives way */
+	struct cw_buf path, target;
+};
+
+/* ---- the table of processes ---- */
+
+static size_t slot_of(uint32_t tgid, uint64_t start_ns)
+{
+	return (tgid * 2654435761u ^ (uint32_t)(start_ns >> 10)) % HASH_SIZE;
+}
+
+static void forget_facts(struct cw_proc *p)
+{
+	free(p->exe);
+	free(p->cgroup);
+	free(p->argv_data);
+	free(p->via);
+	free(p->unit);
+	free(p->container);
+	p->exe = p->cgroup = p->argv_data = p->via = p->unit = p->container = NULL;
+	p->argv[0] = NULL;
+	p->sha256[0] = '\0';
+	p->enriched = false;
+	p->argv_cut = false;
+	for (int i = 0; i < CW_LINEAGE_MAX; i++) {
+		free(p->ancestor_exe[i]);
+		p->ancestor_exe[i] = NULL;
+	}
+}
+
+static void unlink_used(struct cw_decode *d, struct cw_proc *p)
+{
+	if (p->newer)
+		p->newer->older = p->older;
+	else
+		d->newest = p->older;
+	if (p->older)
+		p->older->newer = p->newer;
+	else
+		d->oldest = p->newer;
+	p->newer = p->older = NULL;
+}
+
+static void push_newest(struct cw_decode *d, struct cw_proc *p)
+{
+	p->older = d->newest;
+	p->newer = NULL;
+	if (d->newest)
+		d->newest->newer = p;
+	else
+		d->oldest = p;
+	d->newest = p;
+}
+
+static void push_oldest(struct cw_decode *d, struct cw_proc *p)
+{
+	p->newer = d->oldest;
+	p->older = NULL;
+	if (d->oldest)
+		d->oldest->older = p;
+	else
+		d->newest = p;
+	d->oldest = p;
+}
+
+static void drop(struct cw_decode *d, struct cw_proc *p)
+{
+	struct cw_proc **at = &d->hash[slot_of(p->task.tgid, p->task.start_ns)];
+
+	while (*at && *at != p)
+		at = &(*at)->hash_next;
+	if (*at)
+		*at = p->hash_next;
+	unlink_used(d, p);
+	forget_facts(p);
+	free(p);
+	d->n--;
+}
+
+static struct cw_proc *find(struct cw_decode *d, uint32_t tgid, uint64_t start_ns)
+{
+	for (struct cw_proc *p = d->hash[slot_of(tgid, start_ns)]; p; p = p->hash_next)
+		if (p->task.tgid == tgid && p->task.start_ns == start_ns)
+			return p;
+	return NULL;
+}
+
+static struct cw_proc *find_or_add(struct cw_decode *d, uint32_t tgid, uint64_t start_ns)
+{
+	struct cw_proc *p = find(d, tgid, start_ns), **at;
+
+	if (p) {
+		if (!p->exited) {
+			unlink_used(d, p);
+			push_newest(d, p);
+		}
+		return p;
+	}
+	if (d->n >= PROCESSES_MAX)
+		drop(d, d->oldest);
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->task.tgid = tgid;
+	p->task.start_ns = start_ns;
+	at = &d->hash[slot_of(tgid, start_ns)];
+	p->hash_next = *at;
+	*at = p;
+	push_newest(d, p);
+	d->n++;
+	return p;
+}
+
+static char *copy_string(const char *s)
+{
+	return s ? strdup(s) : NULL;
+}
+
+static bool exe_known(const struct cw_exe_key *k)
+{
+	return k->ino != 0;
+}
+
+/* Executables of ancestors and of the acceptor, while the kernel side still has their names. */
+static void name_lineage(struct cw_decode *d, struct cw_proc *p)
+{
+	for (uint32_t i = 0; i < p->task.n_lineage && i < CW_LINEAGE_MAX; i++)
+		if (exe_known(&p->task.lineage[i].exe))
+			p->ancestor_exe[i] = copy_string(
+				d->ops.exe_path(d->ops.ctx, &p->task.lineage[i].exe));
+	if (exe_known(&p->task.conn.via))
+		p->via = copy_string(d->ops.exe_path(d->ops.ctx, &p->task.conn.via));
+}
+
+struct cw_proc *cw_decode_process(struct cw_decode *d, uint32_t tgid, uint64_t start_ns)
+{
+	struct cw_proc *p = find_or_add(d, tgid, start_ns);
+	struct cw_task t;
+
+	/* Its record was lost: the maps of the kernel side may still know it. */
+	if (p && !p->known && !d->ops.task(d->ops.ctx, tgid, &t) && t.start_ns == start_ns) {
+		p->task = t;
+		p->known = true;
+		p->exe = exe_known(&t.exe) ? copy_string(d->ops.exe_path(d->ops.ctx, &t.exe)) :
+					     NULL;
+		name_lineage(d, p);
+	}
+	return p;
+}
+
+size_t cw_decode_n_processes(const struct cw_decode *d)
+{
+	return d->n;
+}
+
+/* ---- paths ---- */
+
+void cw_decode_path(struct cw_buf *out, const char *leaf_first, size_t len, uint32_t flags,
+		    const char *root)
+{
+	size_t end = len;
+
+	if (flags & CW_PATH_IN_ASSET)
+		cw_buf_puts(out, root ? root : "…");
+	else if (flags & (CW_PATH_CUT | CW_PATH_IN_FS))
+		cw_buf_puts(out, "…");
+	/* From the last component back to the first. */
+	while (end > 0) {
+		size_t start = end - 1; /* the NUL of this component */
+
+		while (start > 0 && leaf_first[start - 1] != '\0')
+			start--;
+		cw_buf_putc(out, '/');
+		cw_buf_add(out, leaf_first + start, strnlen(leaf_first + start, end - start));
+		end = start;
+	}
+	if (!out->len)
+		cw_buf_putc(out, '/');
+}
+
+static const char *turn_path(struct cw_decode *d, struct cw_buf *b, const char *names, uint32_t len,
+			     uint32_t flags, uint32_t asset)
+{
+	cw_buf_reset(b);
+	if (!len && !(flags & CW_PATH_IN_ASSET))
+		return NULL;
+	cw_decode_path(b, names, len < CW_PATH_SIZE ? len : CW_PATH_SIZE, flags,
+		       d->ops.asset_root(d->ops.ctx, asset));
+	return b->error ? NULL : b->data;
+}
+
+static void remember_open(struct cw_decode *d, uint64_t id, const char *path)
+{
+	struct open_path *o = &d->opens[id % OPENS_MAX];
+
+	free(o->path);
+	o->path = copy_string(path);
+	o->id = id;
+}
+
+static const char *recall_open(struct cw_decode *d, uint64_t id)
+{
+	struct open_path *o = &d->opens[id % OPENS_MAX];
+
+	return id && o->id == id ? o->path : NULL;
+}
+
+/* ---- records ---- */
+
+static void take_argv(struct cw_proc *p, const struct cw_record_process *r)
+{
+	size_t len = r->argv_len < CW_ARGV_SIZE ? r->argv_len : CW_ARGV_SIZE, n = 0;
+	const char *s;
+
+	p->argv_cut = r->argv_total > len;
+	if (!len)
+		return;
+	p->argv_data = calloc(1, len + 1);
+	if (!p->argv_data)
+		return;
+	memcpy(p->argv_data, r->argv, len);
+	for (s = p->argv_data; s < p->argv_data + len && n < CW_ARGS_MAX; s += strlen(s) + 1)
+		p->argv[n++] = s;
+	p->argv[n] = NULL;
+	p->argv_cut = p->argv_cut || s < p->argv_data + len;
+}
+
+static void take_process(struct cw_decode *d, const struct cw_record_process *r)
+{
+	struct cw_proc *p = find_or_add(d, r->task.tgid, r->task.start_ns);
+
+	if (!p)
+		return;
+	/* Both rings bring it; the second time nothing is new unless it has exec'ed since. */
+	if (p->known && p->argv_data && !memcmp(&p->task.exe, &r->task.exe, sizeof(r->task.exe)) &&
+	    r->argv_len && !memcmp(p->argv_data, r->argv, r->argv_len < CW_ARGV_SIZE ? r->argv_len :
+								       CW_ARGV_SIZE))
+		return;
+	forget_facts(p);
+	p->task = r->task;
+	p->known = true;
+	p->ns_pid = r->ns_pid;
+	take_argv(p, r);
+	cw_buf_reset(&d->target);
+	cw_decode_path(&d->target, r->path, r->path_len < CW_PATH_SIZE ? r->path_len : CW_PATH_SIZE,
+		       r->path_flags, NULL);
+	p->exe = r->path_len ? copy_string(d->target.data) : NULL;
+	cw_buf_reset(&d->target);
+	cw_decode_path(&d->target, r->cgroup,
+		       r->cgroup_len < CW_CGROUP_SIZE ? r->cgroup_len : CW_CGROUP_SIZE, 0, NULL);
+	p->cgroup = r->cgroup_id ? copy_string(d->target.data) : NULL;
+	name_lineage(d, p);
+}
+
+/* Records about an ended process may still be on their way: it only becomes the first to go. */
+static void take_exit(struct cw_decode *d, const struct cw_record_exit *r)
+{
+	struct cw_proc *p = find(d, r->tgid, r->start_ns);
+
+	if (!p || p->exited)
+		return;
+	p->exited = true;
+	unlink_used(d, p);
+	push_oldest(d, p);
+	/* Of those that ended some are kept, in the order of their end. */
+	if (p->newer && p->newer->exited && d->n > PROCESSES_MAX / 2)
+		drop(d, p->newer);
+}
+
+static void fill_origin(struct cw_event *e, const struct cw_proc *p, const struct cw_actor *a)
+{
+	const struct cw_conn *c = &p->task.conn;
+	struct cw_origin *o = &e->origin;
+
+	o->login_uid = a->login_uid;
+	o->session = a->session;
+	o->tty = p->task.tty[0] ? p->task.tty : NULL;
+	o->seeded = c->family ? c->seeded : !!(p->task.flags & CW_TASK_SEEDED);
+	if (!c->family)
+		return;
+	o->family = c->family;
+	memcpy(&o->peer, c->peer, sizeof(o->peer));
+	o->peer_port = c->peer_port;
+	o->local_port = c->local_port;
+	o->outbound = c->outbound;
+	o->via = p->via;
+}
+
+void cw_decode_fill(struct cw_event *e, const struct cw_proc *p, const struct cw_actor *a)
+{
+	struct cw_process *out = &e->process;
+
+	out->pid = a->tgid;
+	out->tid = a->tid;
+	out->start_ns = a->start_ns;
+	out->comm = a->comm;
+	out->uid = a->uid;
+	out->euid = a->euid;
+	out->gid = a->gid;
+	out->cap_effective = a->cap_effective;
+	e->origin.login_uid = CW_NO_UID;
+	e->origin.session = CW_NO_UID;
+	if (!p)
+		return;
+	out->ns_pid = p->ns_pid;
+	out->ppid = p->task.ppid;
+	out->exe = p->exe;
+	out->exe_inode = p->task.exe.ino;
+	out->exe_dev_major = CW_MAJOR(p->task.exe.dev);
+	out->exe_dev_minor = CW_MINOR(p->task.exe.dev);
+	out->exe_sha256 = p->sha256[0] ? p->sha256 : NULL;
+	out->exe_deleted = p->task.flags & CW_TASK_EXE_DELETED;
+	out->argv = p->argv[0] ? (const char **)p->argv : NULL;
+	out->argv_cut = p->argv_cut;
+	out->unit = p->unit;
+	out->cgroup = p->cgroup;
+	out->container = p->container;
+	for (uint32_t i = 0; i < p->task.n_lineage && i < CW_ANCESTORS_MAX; i++) {
+		out->ancestors[i].pid = p->task.lineage[i].tgid;
+		out->ancestors[i].start_ns = p->task.lineage[i].start_ns;
+		out->ancestors[i].exe = p->ancestor_exe[i];
+		out->n_ancestors = i + 1;
+	}
+	fill_origin(e, p, a);
+}
+
+static const enum cw_kind kinds[] = {
+	[CW_OP_OPEN] = CW_KIND_OPEN,	     [CW_OP_DENIED] = CW_KIND_DENIED,
+	[CW_OP_RECEIVE] = CW_KIND_RECEIVE,   [CW_OP_USE] = CW_KIND_USE,
+	[CW_OP_MAP] = CW_KIND_MAP,	     [CW_OP_STREAM_START] = CW_KIND_STREAM,
+	[CW_OP_STREAM_STOP] = CW_KIND_STREAM, [CW_OP_CLOSE] = CW_KIND_CLOSE,
+	[CW_OP_CREATE] = CW_KIND_CREATE,     [CW_OP_RENAME] = CW_KIND_RENAME,
+	[CW_OP_LINK] = CW_KIND_LINK,	     [CW_OP_UNLINK] = CW_KIND_UNLINK,
+	[CW_OP_TRUNCATE] = CW_KIND_TRUNCATE, [CW_OP_ATTR] = CW_KIND_ATTR,
+};
+
+_Static_assert(CW_ARRAY_SIZE(kinds) == CW_OP_MAX, "an operation lacks its kind");
+_Static_assert((int)CW_PROBE_MAX == (int)CW_RUNG_MAX && (int)CW_PROBE_LSM == (int)CW_RUNG_LSM &&
+	       (int)CW_PROBE_ITERATOR == (int)CW_RUNG_ITERATOR, "rungs and probes are the same");
+_Static_assert(CW_ABI_READ == CW_ACCESS_READ && CW_ABI_EXEC == CW_ACCESS_EXEC &&
+	       CW_ABI_DELETE == CW_ACCESS_DELETE, "access bits are the same");
+
+static double seconds_between(uint64_t from, uint64_t to)
+{
+	return to > from ? (double)(to - from) / 1e9 : 0;
+}
+
+static void add_details(struct cw_event *e, const struct cw_record_access *r)
+{
+	bool other = r->opener_tgid && r->opener_tgid != r->actor.tgid;
+
+	switch (r->op) {
+	case CW_OP_STREAM_START:
+		cw_event_add_string(e, "phase", "start");
+		break;
+	case CW_OP_STREAM_STOP:
+		cw_event_add_string(e, "phase", "stop");
+		if (r->frames)
+			cw_event_add_uint(e, "frames", r->frames);
+		cw_event_add_double(e, "seconds", seconds_between(r->since_ns, r->hdr.time_ns));
+		if (r->bytes)
+			cw_event_add_uint(e, "bytes", r->bytes);
+		break;
+	case CW_OP_CLOSE:
+		cw_event_add_double(e, "seconds", seconds_between(r->since_ns, r->hdr.time_ns));
+		cw_event_add_uint(e, "bytes", r->bytes);
+		break;
+	case CW_OP_UNLINK:
+		if (!S_ISDIR(r->mode) && r->nlink)
+			cw_event_add_bool(e, "last", r->nlink == 1);
+		break;
+	case CW_OP_TRUNCATE:
+		cw_event_add_uint(e, "size_before", r->size_bytes);
+		cw_event_add_uint(e, "size_after", r->bytes);
+		break;
+	case CW_OP_DENIED:
+		cw_event_add_string(e, "error", strerrorname_np(-r->result));
+		break;
+	}
+	if (other) {
+		cw_event_add_uint(e, "opener_pid", r->opener_tgid);
+		cw_event_add_uint(e, "opener_start_ns", r->opener_start_ns);
+	}
+	if (r->hdr.rung == CW_RUNG_ITERATOR)
+		cw_event_add_bool(e, "before_start", true);
+	if (S_ISDIR(r->mode))
+		cw_event_add_bool(e, "directory", true);
+	if (r->open_id)
+		cw_event_add_uint(e, "open_id", r->open_id);
+}
+
+static void fill_asset(struct cw_decode *d, struct cw_event *e, const struct cw_record_access *r)
+{
+	bool device = S_ISCHR(r->mode) || S_ISBLK(r->mode);
+	uint32_t dev = device ? r->rdev : r->dev;
+
+	e->asset.dev_major = CW_MAJOR(dev);
+	e->asset.dev_minor = CW_MINOR(dev);
+	e->asset.inode = r->ino;
+	e->asset.access = r->access;
+	e->asset.root = d->ops.asset_root(d->ops.ctx, r->asset);
+	e->asset.kind = device ? CW_ASSET_CAMERA : CW_ASSET_RECORDINGS;
+	e->asset.path = turn_path(d, &d->path, r->path, r->path_len, r->path_flags, r->asset);
+	e->asset.path_partial = e->asset.path && (r->path_flags & (CW_PATH_CUT | CW_PATH_IN_FS));
+	if (!e->asset.path)
+		e->asset.path = recall_open(d, r->open_id);
+	if (r->op == CW_OP_OPEN || r->op == CW_OP_RECEIVE)
+		remember_open(d, r->open_id, e->asset.path);
+}
+
+static void add_move(struct cw_decode *d, struct cw_event *e, const struct cw_record_move *m)
+{
+	const char *to = turn_path(d, &d->target, m->path, m->path_len, m->path_flags, m->asset);
+
+	if (to)
+		cw_event_add_string(e, "to", to);
+	cw_event_add_bool(e, "to_watched", m->asset != CW_NO_ASSET);
+	if (m->replaced_ino)
+		cw_event_add_uint(e, "replaced_inode", m->replaced_ino);
+}
+
+static int decode_access(struct cw_decode *d, const struct cw_record_access *r, size_t size,
+			 struct cw_event *e, struct cw_decoded_record *ret)
+{
+	const struct cw_actor *a = &r->actor;
+	struct cw_proc *p;
+
+	if (r->op >= CW_OP_MAX || r->hdr.rung >= CW_RUNG_MAX)
+		return -EBADMSG;
+	e->kind = kinds[r->op];
+	e->result = r->result;
+	p = cw_decode_process(d, a->tgid, a->start_ns);
+	cw_decode_fill(e, p, a);
+	fill_asset(d, e, r);
+	add_details(e, r);
+	if (size >= sizeof(struct cw_record_move) && (r->op == CW_OP_RENAME || r->op == CW_OP_LINK))
+		add_move(d, e, (const struct cw_record_move *)r);
+	ret->type = CW_DECODED_EVENT;
+	ret->proc = p;
+	ret->asset = r->asset;
+	ret->rdev = S_ISCHR(r->mode) || S_ISBLK(r->mode) ? r->rdev : 0;
+	ret->ino = r->ino;
+	ret->dev = r->dev;
+	ret->mode = r->mode;
+	return 0;
+}
+
+static int decode_attempt(struct cw_decode *d, const struct cw_record_attempt *r,
+			  struct cw_event *e, struct cw_decoded_record *ret)
+{
+	size_t len = r->path_len < CW_PATH_SIZE ? r->path_len : CW_PATH_SIZE - 1;
+
+	e->kind = r->op == CW_OP_TRUNCATE ? CW_KIND_TRUNCATE : CW_KIND_DENIED;
+	e->result = r->result;
+	ret->proc = cw_decode_process(d, r->actor.tgid, r->actor.start_ns);
+	cw_decode_fill(e, ret->proc, &r->actor);
+	if (r->result)
+		cw_event_add_string(e, "error", strerrorname_np(-r->result));
+	cw_buf_reset(&d->path);
+	cw_buf_add(&d->path, r->path, len);
+	ret->type = CW_DECODED_ATTEMPT;
+	ret->path = d->path.data ? d->path.data : "";
+	ret->dirfd = r->dirfd;
+	return 0;
+}
+
+static int decode_rescan(struct cw_decode *d, const struct cw_record_rescan *r,
+			 struct cw_decoded_record *ret)
+{
+	ret->type = CW_DECODED_RESCAN;
+	ret->asset = r->asset;
+	ret->ino = r->ino;
+	ret->path = turn_path(d, &d->path, r->path, r->path_len, r->path_flags, r->asset);
+	return 0;
+}
+
+int cw_decode_record(struct cw_decode *d, const void *data, size_t size,
+		     struct cw_event *ret_event, struct cw_decoded_record *ret)
+{
+	static const size_t sizes[] = {
+		[CW_RECORD_PROCESS] = sizeof(struct cw_record_process),
+		[CW_RECORD_ACCESS] = sizeof(struct cw_record_access),
+		[CW_RECORD_EXIT] = sizeof(struct cw_record_exit),
+		[CW_RECORD_ATTEMPT] = sizeof(struct cw_record_attempt),
+		[CW_RECORD_RESCAN] = sizeof(struct cw_record_rescan),
+		[CW_RECORD_TREE] = sizeof(struct cw_record),
+	};
+	const struct cw_record *h = data;
+
+	if (size < sizeof(*h) || h->type >= CW_ARRAY_SIZE(sizes) || !sizes[h->type] ||
+	    h->size < sizes[h->type] || size < h->size)
+		return -EBADMSG;
+	memset(ret_event, 0, sizeof(*ret_event));
+	memset(ret, 0, sizeof(*ret));
+	ret->asset = CW_NO_ASSET;
+	ret_event->boot_ns = h->time_ns;
+	ret_event->probe = (enum cw_probe)h->rung;
+	switch (h->type) {
+	case CW_RECORD_PROCESS:
+		take_process(d, data);
+		return 0;
+	case CW_RECORD_EXIT:
+		take_exit(d, data);
+		return 0;
+	case CW_RECORD_ACCESS:
+		return decode_access(d, data, h->size, ret_event, ret);
+	case CW_RECORD_ATTEMPT:
+		return decode_attempt(d, data, ret_event, ret);
+	case CW_RECORD_RESCAN:
+		return decode_rescan(d, data, ret);
+	default:
+		ret->type = CW_DECODED_TREE;
+		return 0;
+	}
+}
+
+int cw_decode_new(const struct cw_decode_ops *ops, struct cw_decode **ret_decode)
+{
+	struct cw_decode *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return -ENOMEM;
+	d->ops = *ops;
+	*ret_decode = d;
+	return 0;
+}
+
+void cw_decode_free(struct cw_decode *d)
+{
+	if (!d)
+		return;
+	while (d->oldest)
+		drop(d, d->oldest);
+	for (size_t i = 0; i < OPENS_MAX; i++)
+		free(d->opens[i].path);
+	cw_buf_free(&d->path);
+	cw_buf_free(&d->target);
+	free(d);
+}
