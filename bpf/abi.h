@@ -70,6 +70,7 @@ enum cw_syscall_op {
 	CW_SYSCALL_PIDFD_GETFD,
 	CW_SYSCALL_TRUNCATE,
 	CW_SYSCALL_NAME, /* unlink, link: fanotify tells of the object, this call of who */
+	CW_SYSCALL_ATTR, /* chmod, chown: the same */
 	CW_SYSCALL_TREE, /* mkdir, rename: the same, and directories may have come into a tree */
 	CW_SYSCALL_HELD,
 	CW_SYSCALL_DUP,
@@ -209,6 +210,14 @@ struct cw_actor {
 	__u32 session;
 	__u32 task_flags; /* kernel's task_struct.flags */
 	char comm[CW_COMM_SIZE];
+};
+
+/* Who changed a name or an attribute last, for the events of fanotify. */
+struct cw_namer {
+	struct cw_actor actor;
+	__u64 time_ns;
+	__u32 op; /* enum cw_syscall_op */
+	__u32 pad;
 };
 
 struct cw_record_access {

@@ -161,7 +161,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
 	__type(key, __u32);
-	__type(value, struct cw_actor);
+	__type(value, struct cw_namer);
 } namers SEC(".maps");
 
 /* An address as a number, which a pointer with a type is not for the verifier. */

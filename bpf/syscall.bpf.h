@@ -199,17 +199,17 @@ static __always_inline void call_accept(struct call *c)
 }
 
 /* Who gives, moves or takes a name, as it stands now. */
-__noinline int name_changed(void)
+__noinline int name_changed(__u32 op)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct cw_actor actor = {};
+	struct cw_namer namer = { .op = op, .time_ns = bpf_ktime_get_boot_ns() };
 
 	if (is_agent())
 		return 0;
 	announce_current(CW_RING_FILES);
-	actor_fill(&actor, task);
-	bpf_map_update_elem(&namers, &tgid, &actor, BPF_ANY);
+	actor_fill(&namer.actor, task);
+	bpf_map_update_elem(&namers, &tgid, &namer, BPF_ANY);
 	return 0;
 }
 
@@ -388,13 +388,14 @@ static __always_inline int call_any(struct call *c, __u32 op)
 			emit_attempt(CW_OP_TRUNCATE, AT_FDCWD_, c->arg[0], 0);
 		break;
 	case CW_SYSCALL_NAME:
+	case CW_SYSCALL_ATTR:
 		if (!c->ret)
-			name_changed();
+			name_changed(op);
 		break;
 	case CW_SYSCALL_TREE:
 		if (c->ret)
 			break;
-		name_changed();
+		name_changed(op);
 		tree_changed();
 		break;
 	}

@@ -8,6 +8,7 @@
 #define PROCESSES_MAX 2048 /* kept at once; ended ones go first, then the least used */
 #define HASH_SIZE     1024
 #define OPENS_MAX     4096 /* paths of open files that a later record names by number only */
+#define CW_PF_KTHREAD 0x00200000 /* include/linux/sched.h */
 
 struct open_path {
 	uint64_t id;
@@ -319,6 +320,8 @@ void cw_decode_fill(struct cw_event *e, const struct cw_proc *p, const struct cw
 	out->euid = a->euid;
 	out->gid = a->gid;
 	out->cap_effective = a->cap_effective;
+	if (a->task_flags & CW_PF_KTHREAD)
+		e->origin.type = CW_ORIGIN_KERNEL;
 	e->origin.login_uid = CW_NO_UID;
 	e->origin.session = CW_NO_UID;
 	if (!p)

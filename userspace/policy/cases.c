@@ -169,9 +169,10 @@ static void take_asset(struct cw_policy_reader *r, const struct cw_policy_node *
 		{ "inode", take_inode, NULL },	   { "access", take_access, NULL },
 	};
 	struct one_case *c = object;
+	size_t n_before = r->faults->n;
 
 	cw_policy_walk(r, node, "'asset'", keys, CW_ARRAY_SIZE(keys), c);
-	if (!c->e.asset.kind && node->type == CW_POLICY_MAP)
+	if (!c->e.asset.kind && r->faults->n == n_before)
 		cw_policy_fault(r, node, "'asset' is of no kind; expected 'kind', or the 'name' of"
 					 " an asset of the policy");
 }
@@ -523,7 +524,7 @@ static const struct cw_policy_key case_keys[] = {
 	{ "grant", take_case_grant, NULL },
 };
 
-/* Two grants apart, no case may be expected both ways. */
+/* What only one of the decisions has is expected with that decision. */
 static void check_case(struct cw_policy_reader *r, const struct cw_policy_node *node,
 		       const struct one_case *c)
 {

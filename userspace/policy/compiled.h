@@ -145,7 +145,7 @@ struct cw_policy_excess {
 	uint64_t counted_ns; /* minutes */
 	int64_t window_s;    /* start of the window, seconds since 1970 */
 	bool shared;	     /* counted together with other people: the table was full */
-	bool forgetful;	     /* the same object may have been counted twice: the table was full */
+	bool forgetful;	     /* too much may be counted: not all was known or found room */
 };
 
 int cw_policy_usage_new(const struct cw_policy *p, struct cw_policy_usage **ret_usage);

@@ -123,8 +123,10 @@ static void explain_excess(struct cw_policy *p, const struct cw_policy_excess *x
 	cw_buf_printf(&p->why, ", limit %u/%s", rate->max, window);
 	if (x->shared)
 		cw_buf_puts(&p->why, " (counted together with other people: the table is full)");
-	if (x->forgetful)
-		cw_buf_puts(&p->why, " (some may be counted twice: the table is full)");
+	if (x->forgetful && x->limit == CW_POLICY_MINUTES)
+		cw_buf_puts(&p->why, " (some may be closed already: the table is full)");
+	else if (x->forgetful)
+		cw_buf_puts(&p->why, " (some may be counted twice: not all could be told apart)");
 }
 
 static void flag_limit(struct cw_policy *p, struct cw_event *e, const struct cw_policy_excess *x)

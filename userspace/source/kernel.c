@@ -47,9 +47,9 @@ static const struct {
 	{ __NR_link, NR32(9), CW_SYSCALL_NAME, CW_CAP_NAMES },
 	{ __NR_rename, NR32(38), CW_SYSCALL_TREE, CW_CAP_NAMES },
 	{ __NR_mkdir, NR32(39), CW_SYSCALL_TREE, CW_CAP_NAMES },
-	{ __NR_chmod, NR32(15), CW_SYSCALL_NAME, CW_CAP_ATTRIBUTES },
-	{ __NR_chown, NR32(212), CW_SYSCALL_NAME, CW_CAP_ATTRIBUTES },
-	{ __NR_lchown, NR32(198), CW_SYSCALL_NAME, CW_CAP_ATTRIBUTES },
+	{ __NR_chmod, NR32(15), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
+	{ __NR_chown, NR32(212), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
+	{ __NR_lchown, NR32(198), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
 	{ __NR_dup2, NR32(63), CW_SYSCALL_DUP, CW_CAP_CLOSE },
 	{ __NR_getdents, NR32(141), CW_SYSCALL_USE0, CW_CAP_USE },
 	{ -1, NR32(90), CW_SYSCALL_NONE, CW_CAP_MAP },
@@ -68,11 +68,11 @@ static const struct {
 	{ __NR_recvmmsg, NR32(337), CW_SYSCALL_RECVMMSG, CW_CAP_RECEIVE },
 	{ 438 /* pidfd_getfd */, NR32(438), CW_SYSCALL_PIDFD_GETFD, CW_CAP_RECEIVE },
 	{ __NR_truncate, NR32(92), CW_SYSCALL_TRUNCATE, CW_CAP_ATTRIBUTES },
-	{ __NR_fchmod, NR32(94), CW_SYSCALL_NAME, CW_CAP_ATTRIBUTES },
-	{ __NR_fchmodat, NR32(306), CW_SYSCALL_NAME, CW_CAP_ATTRIBUTES },
-	{ 452 /* fchmodat2 */, NR32(452), CW_SYSCALL_NAME, CW_CAP_ATTRIBUTES },
-	{ __NR_fchown, NR32(207), CW_SYSCALL_NAME, CW_CAP_ATTRIBUTES },
-	{ __NR_fchownat, NR32(298), CW_SYSCALL_NAME, CW_CAP_ATTRIBUTES },
+	{ __NR_fchmod, NR32(94), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
+	{ __NR_fchmodat, NR32(306), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
+	{ 452 /* fchmodat2 */, NR32(452), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
+	{ __NR_fchown, NR32(207), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
+	{ __NR_fchownat, NR32(298), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
 	{ __NR_unlinkat, NR32(301), CW_SYSCALL_NAME, CW_CAP_NAMES },
 	{ __NR_linkat, NR32(303), CW_SYSCALL_NAME, CW_CAP_NAMES },
 	{ __NR_mkdirat, NR32(296), CW_SYSCALL_TREE, CW_CAP_NAMES },
@@ -335,20 +335,22 @@ int cw_kernel_ignore_node(struct cw_kernel *k, uint32_t rdev, uint64_t ino, uint
 				    BPF_ANY);
 }
 
-int cw_kernel_mark(struct cw_kernel *k, int fd, int flags, uint32_t asset)
+int cw_kernel_touch(struct cw_kernel *k, int dirfd, const char *name, int flags, uint32_t asset)
 {
-	char name[32];
-	int touch, seen;
+	cw_auto_close int fd = -1;
+	bool seen;
 
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	k->skel->data->touch_asset = asset;
 	__atomic_store_n(&k->skel->bss->touch_tid, (__u32)gettid(), __ATOMIC_SEQ_CST);
-	touch = open(name, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	fd = openat(dirfd, name, flags | O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0) {
+		int r = -errno;
+
+		__atomic_store_n(&k->skel->bss->touch_tid, 0, __ATOMIC_SEQ_CST);
+		return r;
+	}
 	seen = !__atomic_exchange_n(&k->skel->bss->touch_tid, 0, __ATOMIC_SEQ_CST);
-	if (touch < 0)
-		return -errno;
-	close(touch);
-	return seen ? 0 : -EIO;
+	return seen ? CW_TAKE_FD(fd) : -EIO;
 }
 
 void cw_kernel_set_root(struct cw_kernel *k, uint32_t asset, uint64_t ino)
@@ -362,22 +364,13 @@ void cw_kernel_set_canary(struct cw_kernel *k, uint64_t ino)
 	k->skel->bss->canary_ino = ino;
 }
 
-static void forget_map(struct bpf_map *map, size_t key_size)
+uint32_t cw_kernel_marked(struct cw_kernel *k, uint64_t ino, uint32_t dev)
 {
-	char key[32];
+	struct cw_inode_key key = { .ino = ino, .dev = dev };
+	struct cw_inode value;
 
-	while (!bpf_map__get_next_key(map, NULL, key, key_size))
-		if (bpf_map__delete_elem(map, key, key_size, 0))
-			break;
-}
-
-void cw_kernel_forget(struct cw_kernel *k)
-{
-	memset(k->skel->bss->majors, 0, sizeof(k->skel->bss->majors));
-	memset(k->skel->bss->block_majors, 0, sizeof(k->skel->bss->block_majors));
-	forget_map(k->skel->maps.devices, sizeof(struct cw_device_key));
-	forget_map(k->skel->maps.inodes, sizeof(struct cw_inode_key));
-	memset(k->skel->bss->inode_filter, 0, sizeof(k->skel->bss->inode_filter));
+	return bpf_map__lookup_elem(k->skel->maps.inodes, &key, sizeof(key), &value, sizeof(value),
+				    0) ? CW_NO_ASSET : value.asset;
 }
 
 size_t cw_kernel_n_marks(const struct cw_kernel *k)
@@ -447,6 +440,20 @@ int cw_kernel_task(struct cw_kernel *k, uint32_t tgid, struct cw_task *ret_task)
 	return r;
 }
 
+void cw_kernel_each_task(struct cw_kernel *k, void (*fn)(void *ctx, const struct cw_task *t),
+			 void *ctx)
+{
+	uint32_t key, next;
+	struct cw_task t;
+
+	for (int r = bpf_map__get_next_key(k->skel->maps.tasks, NULL, &next, sizeof(next)); !r;
+	     r = bpf_map__get_next_key(k->skel->maps.tasks, &key, &next, sizeof(next))) {
+		key = next;
+		if (!bpf_map__lookup_elem(k->skel->maps.tasks, &key, sizeof(key), &t, sizeof(t), 0))
+			fn(ctx, &t);
+	}
+}
+
 int cw_kernel_set_conn(struct cw_kernel *k, uint32_t tgid, uint64_t start_ns,
 		       const struct cw_conn *conn)
 {
@@ -476,10 +483,10 @@ int cw_kernel_exe(struct cw_kernel *k, const struct cw_exe_key *key, struct cw_e
 				    sizeof(*ret_exe), 0);
 }
 
-int cw_kernel_namer(struct cw_kernel *k, uint32_t tgid, struct cw_actor *ret_actor)
+int cw_kernel_namer(struct cw_kernel *k, uint32_t tgid, struct cw_namer *ret_namer)
 {
-	return bpf_map__lookup_elem(k->skel->maps.namers, &tgid, sizeof(tgid), ret_actor,
-				    sizeof(*ret_actor), 0);
+	return bpf_map__lookup_elem(k->skel->maps.namers, &tgid, sizeof(tgid), ret_namer,
+				    sizeof(*ret_namer), 0);
 }
 
 static int run_iterator(struct bpf_program *p, void (*fn)(void *ctx, const struct cw_found *f),

@@ -27,14 +27,15 @@ int cw_kernel_watch_device(struct cw_kernel *k, unsigned int major, unsigned int
 /* This node of a watched major is no camera and no microphone. */
 int cw_kernel_ignore_node(struct cw_kernel *k, uint32_t rdev, uint64_t ino, uint32_t dev);
 /*
- * Marks the object behind an open descriptor as part of `asset`: opens it once more, and the
- * program in the kernel sees which inode that is. -EIO: no program saw it.
+ * Opens `name` below `dirfd` read-only and marks what it is as part of `asset`: the program in the
+ * kernel sees the open, and with it which inode that is. Returns the descriptor; -EIO: opened, but
+ * no program saw it; another negative errno: could not be opened.
  */
-int cw_kernel_mark(struct cw_kernel *k, int fd, int flags, uint32_t asset);
+int cw_kernel_touch(struct cw_kernel *k, int dirfd, const char *name, int flags, uint32_t asset);
+/* The asset whose mark an inode carries, or CW_NO_ASSET. */
+uint32_t cw_kernel_marked(struct cw_kernel *k, uint64_t ino, uint32_t dev);
 void cw_kernel_set_root(struct cw_kernel *k, uint32_t asset, uint64_t ino);
 void cw_kernel_set_canary(struct cw_kernel *k, uint64_t ino);
-/* Forgets all marks and device numbers, before a new set of assets. */
-void cw_kernel_forget(struct cw_kernel *k);
 size_t cw_kernel_n_marks(const struct cw_kernel *k);
 
 /* Generation of the trees; marks are complete for `gen` when the caller says so. */
@@ -52,12 +53,15 @@ bool cw_kernel_take_losses(struct cw_kernel *k, struct cw_loss_count ret_losses[
 
 /* What the kernel side knows of a process, alive or ended lately. -ENOENT. */
 int cw_kernel_task(struct cw_kernel *k, uint32_t tgid, struct cw_task *ret_task);
+/* Every process that the kernel side knows. `fn` must not add or remove any. */
+void cw_kernel_each_task(struct cw_kernel *k, void (*fn)(void *ctx, const struct cw_task *t),
+			 void *ctx);
 int cw_kernel_set_conn(struct cw_kernel *k, uint32_t tgid, uint64_t start_ns,
 		       const struct cw_conn *conn);
 /* Tells that a socket was accepted before the agent started. */
 int cw_kernel_set_inbound(struct cw_kernel *k, uint64_t sk, const struct cw_conn *conn);
 int cw_kernel_exe(struct cw_kernel *k, const struct cw_exe_key *key, struct cw_exe *ret_exe);
-int cw_kernel_namer(struct cw_kernel *k, uint32_t tgid, struct cw_actor *ret_actor);
+int cw_kernel_namer(struct cw_kernel *k, uint32_t tgid, struct cw_namer *ret_namer);
 
 /* Runs the iterators: processes first, then descriptors. `fn` gets each socket found. */
 int cw_kernel_seed(struct cw_kernel *k, void (*fn)(void *ctx, const struct cw_found *f), void *ctx);

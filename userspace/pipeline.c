@@ -1,0 +1,890 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One thread does everything but writing the output: it waits for the rings, fanotify, device
+ * events, mounts, signals and deadlines, and hands each record through decode, enrich, policy and
+ * sink. There is no regular tick: what is not watched costs nothing.
+ */
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "assets.h"
+#include "canary.h"
+#include "pipeline.h"
+#include "sink/json.h"
+#include "sink/text.h"
+#include "sink/writer.h"
+#include "source/seed.h"
+
+#define CANARY_EVERY_NS	  (60 * CW_NSEC_PER_SEC)
+#define CANARY_PATIENCE_NS (5 * CW_NSEC_PER_SEC)
+#define NAMES_AGE_MS	  10 /* the call behind an event of fanotify has returned by then */
+#define ROOTS_AGAIN_NS	  (2 * CW_NSEC_PER_SEC) /* while a folder is missing */
+#define RESCANS_MAX	  64
+#define RESCAN_PATIENCE_NS (2 * CW_NSEC_PER_SEC)
+#define OUTPUT_ROOM	  (1024 * 1024)
+#define CLOSE_PATIENCE_MS 2000
+
+struct rescan {
+	uint32_t index;
+	char *path;
+	uint64_t until_ns;
+};
+
+struct pipeline {
+	const struct cw_run_config *config;
+	struct cw_kernel *kernel;
+	struct cw_watch *watch;
+	struct cw_decode *decode;
+	struct cw_enrich *enrich;
+	struct cw_policy *policy;
+	struct cw_writer *writer;
+	struct cw_ladder ladder;
+	struct cw_assets assets;
+	struct cw_canary canary;
+	struct cw_text_style style;
+	struct cw_buf line;
+	struct cw_buf exe_path;
+	struct rescan rescan[RESCANS_MAX];
+	unsigned int n_rescans;
+	uint32_t rescan_gen;
+	char boot_id[40];
+	char hub[65];
+	uint64_t seq, flags, flagged[CW_CLASS_MAX], events;
+	uint64_t wall_offset_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
+	uint64_t losses_since_ns, next_canary_ns, next_roots_ns, end_ns;
+	int signals, uevents, mounts, watch_names;
+	int output_error; /* told already */
+	bool seeding, stopping;
+};
+
+/* ---- time and messages ---- */
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (uint64_t)t.tv_sec * CW_NSEC_PER_SEC + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t boot_now(void)
+{
+	return clock_ns(CLOCK_BOOTTIME);
+}
+
+static CW_PRINTF(1, 2) void say(const char *format, ...)
+{
+	cw_auto_buf struct cw_buf b = { 0 };
+	char text[2048];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	cw_text_safe(&b, text);
+	fprintf(stderr, "camwarden: %s\n", b.data ? b.data : text);
+}
+
+/* Lines that were gathered, each as a message of its own. */
+static void say_lines(const char *prefix, const char *lines)
+{
+	for (const char *at = lines, *end; at && *at; at = *end ? end + 1 : end) {
+		end = strchrnul(at, '\n');
+		say("%s%.*s", prefix, (int)(end - at), at);
+	}
+}
+
+/* ---- the way of one event ---- */
+
+/* What the agent itself says is always printed; of the accesses only the flags, unless all. */
+static bool is_printed(const struct pipeline *p, const struct cw_event *e)
+{
+	if (p->config->all || e->verdict.decision == CW_DECISION_FLAG)
+		return true;
+	return p->config->format == CW_FORMAT_JSON && !cw_kind_is_access(e->kind);
+}
+
+static void deliver(struct pipeline *p, struct cw_event *e)
+{
+	e->seq = ++p->seq;
+	e->time_ns = e->boot_ns + p->wall_offset_ns;
+	e->boot_id = p->boot_id;
+	e->hub = p->hub;
+	cw_policy_judge(p->policy, e);
+	if (e->verdict.decision == CW_DECISION_FLAG) {
+		p->flags++;
+		p->flagged[e->verdict.class]++;
+	}
+	if (!is_printed(p, e))
+		return;
+	cw_buf_reset(&p->line);
+	if (p->config->format == CW_FORMAT_JSON)
+		cw_json_event(&p->line, e);
+	else
+		cw_text_event(&p->line, e, &p->style);
+	if (p->line.error)
+		say("out of memory, event %llu is not written",
+		    (unsigned long long)e->seq);
+	else
+		cw_writer_put(p->writer, p->line.data, p->line.len, e->boot_ns);
+}
+
+static void begin_event(struct pipeline *p, struct cw_event *e, enum cw_kind kind)
+{
+	(void)p;
+	memset(e, 0, sizeof(*e));
+	e->kind = kind;
+	e->boot_ns = boot_now();
+	e->origin.login_uid = CW_NO_UID;
+	e->origin.session = CW_NO_UID;
+}
+
+static void deliver_gap(struct pipeline *p, const char *class, uint64_t lost, uint64_t from_ns,
+			uint64_t to_ns)
+{
+	struct cw_event e;
+
+	begin_event(p, &e, CW_KIND_GAP);
+	cw_event_add_uint(&e, "lost", lost);
+	cw_event_add_string(&e, "class", class);
+	cw_event_add_time(&e, "from", from_ns + p->wall_offset_ns);
+	cw_event_add_time(&e, "to", to_ns + p->wall_offset_ns);
+	deliver(p, &e);
+}
+
+static void deliver_canary(struct pipeline *p, bool ok, const char *wrong)
+{
+	struct cw_event e;
+
+	begin_event(p, &e, CW_KIND_CANARY);
+	cw_event_add_bool(&e, "ok", ok);
+	if (!ok)
+		cw_event_add_string(&e, "wrong", wrong);
+	deliver(p, &e);
+}
+
+static void deliver_access(struct pipeline *p, struct cw_event *e, const struct cw_proc *proc)
+{
+	cw_enrich_event(p->enrich, e, proc);
+	p->events++;
+	deliver(p, e);
+}
+
+/* ---- directories that came into a tree ---- */
+
+static void rescan_later(struct pipeline *p, uint32_t index, const char *path)
+{
+	struct rescan *r;
+
+	if (p->n_rescans == RESCANS_MAX) {
+		/* Until the marks are complete every open asks all its ancestors: slow, not blind. */
+		say("more than %d folders came into a tree at once; %s is found by its parents only",
+		    RESCANS_MAX, path);
+		return;
+	}
+	r = &p->rescan[p->n_rescans++];
+	r->index = index;
+	r->path = strdup(path);
+	r->until_ns = boot_now() + RESCAN_PATIENCE_NS;
+}
+
+/* The record comes before the move is done: a folder that is not there yet is tried again. */
+static void run_rescans(struct pipeline *p)
+{
+	uint32_t gen = cw_kernel_tree_gen(p->kernel);
+	unsigned int left = 0;
+
+	for (unsigned int i = 0; i < p->n_rescans; i++) {
+		struct rescan *r = &p->rescan[i];
+		int done = r->path ? cw_watch_rescan(p->watch, r->index, r->path) : 0;
+
+		if (done == -ENOENT && boot_now() < r->until_ns)
+			p->rescan[left++] = *r;
+		else
+			free(r->path);
+	}
+	p->n_rescans = left;
+	if (!left)
+		cw_kernel_tree_clean(p->kernel, gen);
+}
+
+/* ---- roots ---- */
+
+static void root_changed(void *ctx, uint32_t index, enum cw_root_state s)
+{
+	struct pipeline *p = ctx;
+	const char *path = cw_watch_root(p->watch, index);
+	struct cw_event e;
+
+	if (p->assets.retired[index])
+		return;
+	if (s == CW_ROOT_WATCHED) {
+		say("%s is there now and watched", path);
+		return;
+	}
+	say("%s: the recordings folder is %s; %s", path, cw_root_state_name(s),
+	    s == CW_ROOT_REPLACED || s == CW_ROOT_MOUNTED_OVER ?
+		    "what stands there now is watched, and so are the old files" :
+		    "put it back or correct the policy; its old files stay watched, and it is "
+		    "watched again as soon as it is there");
+	begin_event(p, &e, CW_KIND_TAMPER);
+	e.asset.kind = CW_ASSET_RECORDINGS;
+	e.asset.name = e.asset.path = e.asset.root = path;
+	cw_event_add_string(&e, "what", "recordings folder");
+	cw_event_add_string(&e, "state", cw_root_state_name(s));
+	deliver(p, &e);
+}
+
+static void check_roots(struct pipeline *p)
+{
+	cw_watch_check(p->watch, root_changed, p);
+	p->next_roots_ns = 0;
+	for (uint32_t i = 0; i < cw_watch_n(p->watch); i++)
+		if (!p->assets.retired[i] && cw_watch_state(p->watch, i) != CW_ROOT_WATCHED)
+			p->next_roots_ns = boot_now() + ROOTS_AGAIN_NS;
+}
+
+/* ---- records ---- */
+
+static void take_canary(struct pipeline *p, int answer)
+{
+	if (answer < 0)
+		deliver_canary(p, false, p->canary.wrong);
+	else if (!p->canary.flying)
+		deliver_canary(p, true, NULL);
+}
+
+static int take_record(void *ctx, const struct cw_record *r, size_t size)
+{
+	struct pipeline *p = ctx;
+	struct cw_decoded_record d;
+	struct cw_event e;
+	bool flying = p->canary.flying;
+	int answer;
+
+	if (cw_decode_record(p->decode, r, size, &e, &d)) {
+		deliver_gap(p, "malformed", 1, boot_now(), boot_now());
+		return 0;
+	}
+	switch (d.type) {
+	case CW_DECODED_NOTHING:
+		return 0;
+	case CW_DECODED_TREE:
+		p->watch_names = 1;
+		return 0;
+	case CW_DECODED_RESCAN:
+		if (d.path)
+			rescan_later(p, d.asset, d.path);
+		return 0;
+	case CW_DECODED_ATTEMPT:
+	case CW_DECODED_EVENT:
+		break;
+	}
+	cw_enrich_process(p->enrich, d.proc);
+	if (d.proc && !e.process.exe_sha256 && d.proc->sha256[0])
+		e.process.exe_sha256 = d.proc->sha256;
+	e.process.unit = d.proc ? d.proc->unit : NULL;
+	e.process.container = d.proc ? d.proc->container : NULL;
+	answer = cw_canary_check(&p->canary, &e, &d);
+	if (answer) {
+		if (flying && !p->canary.flying)
+			take_canary(p, answer);
+		return 0;
+	}
+	if (d.type == CW_DECODED_ATTEMPT ? cw_assets_look_up(&p->assets, &e, &d) :
+					   cw_assets_identify(&p->assets, &e, &d))
+		deliver_access(p, &e, d.proc);
+	/* A root may have been moved or removed: look again at once. */
+	if ((e.kind == CW_KIND_RENAME || e.kind == CW_KIND_UNLINK) && cw_event_detail(&e, "directory"))
+		p->next_roots_ns = boot_now();
+	return 0;
+}
+
+/* ---- names by fanotify ---- */
+
+static void fill_name_event(struct pipeline *p, struct cw_event *e, struct cw_name_event *n)
+{
+	static const enum cw_kind kinds[] = {
+		[CW_NAME_DELETED] = CW_KIND_UNLINK, [CW_NAME_MOVED] = CW_KIND_RENAME,
+		[CW_NAME_LINKED] = CW_KIND_LINK, [CW_NAME_ATTRIBUTES] = CW_KIND_ATTR,
+	};
+
+	begin_event(p, e, kinds[n->change]);
+	e->probe = CW_PROBE_FANOTIFY;
+	e->asset.kind = CW_ASSET_RECORDINGS;
+	e->asset.root = cw_watch_root(p->watch, n->index);
+	e->asset.name = e->asset.root;
+	e->asset.path = n->path;
+	e->asset.inode = n->ino;
+	e->asset.dev_major = CW_MAJOR(n->dev);
+	e->asset.dev_minor = CW_MINOR(n->dev);
+	e->asset.access = n->change == CW_NAME_DELETED ? CW_ACCESS_DELETE : CW_ACCESS_WRITE;
+	if (n->change == CW_NAME_DELETED && n->last >= 0)
+		cw_event_add_bool(e, "last", n->last);
+	if (n->change == CW_NAME_MOVED) {
+		if (n->to)
+			cw_event_add_string(e, "to", n->to);
+		cw_event_add_bool(e, "to_watched", n->to != NULL);
+	}
+	if (n->directory)
+		cw_event_add_bool(e, "directory", true);
+}
+
+/* fanotify names a pid; who that was when it called, the kernel side kept. */
+static void take_name(struct pipeline *p, struct cw_name_event *n)
+{
+	struct cw_namer namer = {};
+	struct cw_proc *proc = NULL;
+	struct cw_task task;
+	struct cw_event e;
+	bool known = !cw_kernel_namer(p->kernel, n->pid, &namer);
+
+	/* Attributes also change by a write or an unlink: only chmod and its kin are news. */
+	if (n->change == CW_NAME_ATTRIBUTES &&
+	    (!known || namer.op != CW_SYSCALL_ATTR || boot_now() - namer.time_ns > CW_NSEC_PER_SEC))
+		return;
+	fill_name_event(p, &e, n);
+	if (known) {
+		e.boot_ns = namer.time_ns;
+		proc = cw_decode_process(p->decode, namer.actor.tgid, namer.actor.start_ns);
+	} else {
+		namer.actor.tgid = namer.actor.tid = n->pid;
+		namer.actor.uid = namer.actor.euid = namer.actor.gid = CW_NO_UID;
+		namer.actor.login_uid = namer.actor.session = CW_NO_UID;
+		if (!cw_kernel_task(p->kernel, n->pid, &task)) {
+			namer.actor.start_ns = task.start_ns;
+			proc = cw_decode_process(p->decode, n->pid, task.start_ns);
+		}
+	}
+	cw_enrich_process(p->enrich, proc);
+	cw_decode_fill(&e, proc, &namer.actor);
+	deliver_access(p, &e, proc);
+}
+
+/* Returns how long the next event has to wait, in milliseconds; -1: none waits. */
+static int run_names(struct pipeline *p)
+{
+	struct cw_name_event n;
+	uint64_t lost;
+	uint32_t gen = cw_kernel_tree_gen(p->kernel);
+	int r;
+
+	cw_watch_read(p->watch);
+	if (p->watch_names) {
+		/* All that fanotify had to say about new directories is taken in by now. */
+		p->watch_names = 0;
+		cw_kernel_tree_clean(p->kernel, gen);
+	}
+	while ((r = cw_watch_next(p->watch, NAMES_AGE_MS, &n, &lost)) == 1) {
+		if (lost)
+			deliver_gap(p, "names", lost, p->losses_since_ns, boot_now());
+		if (n.directory)
+			p->next_roots_ns = boot_now();
+		if (!p->assets.retired[n.index])
+			take_name(p, &n);
+	}
+	return r == -EAGAIN ? NAMES_AGE_MS : -1;
+}
+
+/* ---- losses ---- */
+
+static void tell_losses(struct pipeline *p)
+{
+	static const char *const names[] = {
+		"devices", "files", "processes", "tasks", "opens", "inodes", "executables",
+		"connections", "streams", "uses", "paths",
+	};
+	struct cw_loss_count losses[CW_LOSS_MAX];
+	struct cw_writer_loss out;
+	uint64_t now = boot_now();
+
+	_Static_assert(CW_ARRAY_SIZE(names) == CW_LOSS_MAX, "a class of loss lacks its name");
+	if (cw_kernel_take_losses(p->kernel, losses))
+		for (int i = 0; i < CW_LOSS_MAX; i++)
+			if (losses[i].count)
+				deliver_gap(p, names[i], losses[i].count, p->losses_since_ns,
+					    losses[i].last_ns);
+	p->losses_since_ns = now;
+	if (cw_writer_take_loss(p->writer, &out))
+		deliver_gap(p, "output", out.lines, out.from_ns, out.to_ns);
+}
+
+static void tell_output(struct pipeline *p)
+{
+	int error = cw_writer_error(p->writer);
+
+	if (cw_writer_broken(p->writer)) {
+		p->stopping = true;
+		return;
+	}
+	if (error == p->output_error)
+		return;
+	p->output_error = error;
+	if (error)
+		say("cannot write %s: %s; what does not fit into memory meanwhile is counted",
+		    p->config->output ? p->config->output : "standard output", strerror(-error));
+	else
+		say("%s can be written again",
+		    p->config->output ? p->config->output : "standard output");
+}
+
+/* ---- policy ---- */
+
+static int load_policy(const char *path, struct cw_buf *errors, struct cw_policy **ret_policy)
+{
+	cw_auto_buf struct cw_buf yaml = { 0 };
+	int r;
+
+	if (path)
+		return cw_policy_load(path, errors, ret_policy);
+	r = cw_policy_default("/", &yaml);
+	return r ? r : cw_policy_parse("built-in policy", yaml.data, yaml.len, errors, ret_policy);
+}
+
+static void deliver_policy(struct pipeline *p, bool ok, const char *error)
+{
+	struct cw_event e;
+
+	begin_event(p, &e, CW_KIND_POLICY);
+	cw_event_add_bool(&e, "ok", ok);
+	cw_event_add_string(&e, "sha256", cw_policy_sha256(p->policy));
+	cw_event_add_string(&e, "file", cw_policy_name(p->policy));
+	if (error)
+		cw_event_add_string(&e, "error", error);
+	deliver(p, &e);
+}
+
+static void apply_assets(struct pipeline *p, bool quiet)
+{
+	cw_auto_buf struct cw_buf found = { 0 }, problems = { 0 };
+
+	cw_assets_apply(&p->assets, p->policy, &found, &problems);
+	if (!quiet && found.data)
+		fprintf(stderr, "\nWatching\n%s", found.data);
+	say_lines("", problems.data);
+	check_roots(p);
+}
+
+static void reload_policy(struct pipeline *p)
+{
+	cw_auto_buf struct cw_buf errors = { 0 };
+	struct cw_policy *next = NULL;
+
+	if (load_policy(p->config->policy, &errors, &next)) {
+		say_lines("", errors.data);
+		say("the policy is not reloaded, the one in force stays");
+		deliver_policy(p, false, errors.data);
+		return;
+	}
+	cw_policy_keep_usage(next, p->policy);
+	cw_policy_free(p->policy);
+	p->policy = next;
+	apply_assets(p, true);
+	say("policy reloaded: %zu assets, %zu grants", cw_policy_n_assets(next),
+	    cw_policy_n_grants(next));
+	deliver_policy(p, true, NULL);
+}
+
+/* ---- start ---- */
+
+static void read_line(const char *path, char *room, size_t size)
+{
+	cw_auto_fclose FILE *f = fopen(path, "re");
+
+	if (!f || !fgets(room, (int)size, f))
+		room[0] = '\0';
+	room[strcspn(room, "\n")] = '\0';
+}
+
+static const char *exe_path(void *ctx, const struct cw_exe_key *key)
+{
+	struct pipeline *p = ctx;
+	struct cw_exe exe;
+
+	if (cw_kernel_exe(p->kernel, key, &exe) || !exe.path_len)
+		return NULL;
+	cw_buf_reset(&p->exe_path);
+	cw_decode_path(&p->exe_path, exe.path,
+		       exe.path_len < CW_PATH_SIZE ? exe.path_len : CW_PATH_SIZE, exe.path_flags,
+		       NULL);
+	return p->exe_path.data;
+}
+
+static const char *asset_root(void *ctx, uint32_t asset)
+{
+	struct pipeline *p = ctx;
+
+	return cw_watch_root(p->watch, asset);
+}
+
+static int kernel_task(void *ctx, uint32_t tgid, struct cw_task *ret_task)
+{
+	struct pipeline *p = ctx;
+
+	return cw_kernel_task(p->kernel, tgid, ret_task);
+}
+
+static int open_uevents(void)
+{
+	struct sockaddr_nl a = { .nl_family = AF_NETLINK, .nl_groups = 1 };
+	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			NETLINK_KOBJECT_UEVENT);
+
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a))) {
+		close(fd);
+		return -errno;
+	}
+	return fd;
+}
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int open_output(struct pipeline *p)
+{
+	struct winsize w;
+	int r = cw_writer_open(p->config->output, OUTPUT_ROOM, &p->writer);
+
+	if (r) {
+		say("cannot open %s: %s; name a file that can be written",
+		    p->config->output ? p->config->output : "standard output", strerror(-r));
+		return r;
+	}
+	if (!p->config->output && isatty(STDOUT_FILENO)) {
+		p->style.color = !getenv("NO_COLOR") || !*getenv("NO_COLOR");
+		if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &w))
+			p->style.width = w.ws_col;
+	}
+	return 0;
+}
+
+static int open_stages(struct pipeline *p)
+{
+	struct cw_decode_ops ops = { .ctx = p, .exe_path = exe_path, .asset_root = asset_root,
+				     .task = kernel_task };
+	bool fanotify = cw_ladder_on(&p->ladder, CW_CAP_NAMES, CW_PROBE_FANOTIFY);
+	int r;
+
+	r = cw_enrich_new(&p->enrich);
+	if (!r)
+		r = cw_decode_new(&ops, &p->decode);
+	if (!r)
+		r = cw_watch_new(p->kernel, fanotify, &p->watch);
+	if (r) {
+		say("cannot start: %s", strerror(-r));
+		return r;
+	}
+	if (fanotify && cw_watch_fd(p->watch) < 0)
+		say("this kernel has no fanotify with file handles (Linux 5.9, CONFIG_FANOTIFY): "
+		    "names that are removed or moved are not seen");
+	p->assets.kernel = p->kernel;
+	p->assets.watch = p->watch;
+	p->assets.enrich = p->enrich;
+	return 0;
+}
+
+void cw_coverage_print(FILE *f, const struct cw_coverage *c);
+
+static int open_kernel(struct pipeline *p)
+{
+	cw_auto_buf struct cw_buf errors = { 0 };
+	int r = cw_ladder_decide(p->config->best, &errors, &p->ladder);
+
+	if (!r)
+		r = cw_kernel_open(&p->ladder, &errors, &p->kernel);
+	if (r) {
+		say_lines("", errors.data);
+		return r;
+	}
+	if (!p->config->quiet)
+		cw_coverage_print(stderr, &p->ladder.coverage);
+	return 0;
+}
+
+static void deliver_start(struct pipeline *p)
+{
+	struct cw_event e;
+
+	begin_event(p, &e, CW_KIND_START);
+	cw_event_add_string(&e, "version", CW_VERSION);
+	cw_event_add_string(&e, "kernel", p->ladder.coverage.kernel);
+	deliver(p, &e);
+	deliver_policy(p, true, NULL);
+	for (int c = 0; c < CW_CAP_MAX; c++) {
+		const struct cw_coverage_row *row = &p->ladder.coverage.row[c];
+
+		begin_event(p, &e, CW_KIND_COVERAGE);
+		cw_event_add_string(&e, "capability", cw_capability_name(c));
+		cw_event_add_string(&e, "rung", row->rung == CW_PROBE_NONE ?
+							"none" : cw_probe_name(row->rung));
+		cw_event_add_string(&e, "hooks", row->hooks);
+		cw_event_add_string(&e, "blind", row->blind);
+		deliver(p, &e);
+	}
+}
+
+static void update_wall(struct pipeline *p)
+{
+	p->wall_offset_ns = clock_ns(CLOCK_REALTIME) - boot_now();
+}
+
+static int start(struct pipeline *p)
+{
+	unsigned int sessions = 0;
+	int r;
+
+	update_wall(p);
+	read_line("/proc/sys/kernel/random/boot_id", p->boot_id, sizeof(p->boot_id));
+	gethostname(p->hub, sizeof(p->hub) - 1);
+	p->losses_since_ns = boot_now();
+	r = open_stages(p);
+	if (r)
+		return r;
+	deliver_start(p);
+	apply_assets(p, p->config->quiet);
+	r = cw_seed_run(p->kernel, &sessions);
+	if (r)
+		say("what was open before the start cannot be found: %s", strerror(-r));
+	else if (sessions && !p->config->quiet)
+		say("%u processes of sessions from elsewhere were here before", sessions);
+	if (cw_canary_start(&p->canary, p->kernel))
+		deliver_canary(p, false, p->canary.wrong);
+	p->signals = open_signals();
+	p->uevents = open_uevents();
+	p->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	p->next_canary_ns = boot_now();
+	if (p->config->duration_s)
+		p->end_ns = boot_now() + p->config->duration_s * CW_NSEC_PER_SEC;
+	return 0;
+}
+
+/* ---- the loop ---- */
+
+static void take_signals(struct pipeline *p)
+{
+	struct signalfd_siginfo s;
+
+	while (read(p->signals, &s, sizeof(s)) == sizeof(s)) {
+		int r;
+
+		switch (s.ssi_signo) {
+		case SIGHUP:
+			reload_policy(p);
+			break;
+		case SIGUSR1:
+			r = cw_writer_reopen(p->writer);
+			if (r)
+				say("cannot open %s again: %s; the old file is written on",
+				    p->config->output, strerror(-r));
+			break;
+		default:
+			p->stopping = true;
+		}
+	}
+}
+
+static void take_uevents(struct pipeline *p)
+{
+	char buf[4096];
+	bool devices = false, modules = false;
+	ssize_t n;
+
+	while ((n = recv(p->uevents, buf, sizeof(buf) - 1, 0)) > 0) {
+		buf[n] = '\0';
+		for (char *s = buf; s < buf + n; s += strlen(s) + 1) {
+			modules = modules || !strcmp(s, "SUBSYSTEM=module");
+			devices = devices || !strcmp(s, "SUBSYSTEM=video4linux") ||
+				  !strcmp(s, "SUBSYSTEM=sound") || !strcmp(s, "SUBSYSTEM=media") ||
+				  !strcmp(s, "SUBSYSTEM=usb");
+		}
+	}
+	if (modules)
+		cw_kernel_attach_modules(p->kernel);
+	if (devices || modules)
+		cw_assets_refresh_devices(&p->assets);
+}
+
+static void run_canary(struct pipeline *p)
+{
+	uint64_t now = boot_now();
+
+	if (p->canary.flying && now - p->canary.since_ns > CANARY_PATIENCE_NS) {
+		p->canary.flying = false;
+		deliver_canary(p, false, "no event came of it within 5 seconds");
+	}
+	if (now < p->next_canary_ns)
+		return;
+	p->next_canary_ns = now + CANARY_EVERY_NS;
+	check_roots(p);
+	if (p->canary.fd < 0 || !p->canary.ino)
+		deliver_canary(p, false, "it has no object");
+	else
+		cw_canary_fly(&p->canary, now);
+}
+
+/* Milliseconds until something has to be done, -1: nothing. */
+static int next_deadline(const struct pipeline *p, int names_ms)
+{
+	uint64_t now = boot_now(), at = p->next_canary_ns;
+
+	if (p->end_ns && p->end_ns < at)
+		at = p->end_ns;
+	if (p->next_roots_ns && p->next_roots_ns < at)
+		at = p->next_roots_ns;
+	if (p->canary.flying && p->canary.since_ns + CANARY_PATIENCE_NS < at)
+		at = p->canary.since_ns + CANARY_PATIENCE_NS;
+	if (p->n_rescans && now + 10 * 1000000 < at)
+		at = now + 10 * 1000000;
+	if (cw_writer_error(p->writer) && now + CW_NSEC_PER_SEC / 4 < at)
+		at = now + CW_NSEC_PER_SEC / 4;
+	if (names_ms >= 0 && now + (uint64_t)names_ms * 1000000 < at)
+		at = now + (uint64_t)names_ms * 1000000;
+	return at <= now ? 0 : (int)((at - now + 999999) / 1000000);
+}
+
+static void run_deadlines(struct pipeline *p)
+{
+	uint64_t now = boot_now();
+
+	if (p->next_roots_ns && now >= p->next_roots_ns)
+		check_roots(p);
+	run_canary(p);
+	if (p->end_ns && now >= p->end_ns)
+		p->stopping = true;
+}
+
+static void drain(struct pipeline *p)
+{
+	update_wall(p);
+	cw_kernel_consume(p->kernel, take_record, p);
+	if (p->n_rescans)
+		run_rescans(p);
+	tell_losses(p);
+}
+
+static void loop(struct pipeline *p)
+{
+	struct pollfd fds[] = {
+		{ .fd = cw_kernel_fd(p->kernel), .events = POLLIN },
+		{ .fd = p->signals, .events = POLLIN },
+		{ .fd = cw_watch_fd(p->watch), .events = POLLIN },
+		{ .fd = p->uevents, .events = POLLIN },
+		{ .fd = p->mounts, .events = POLLPRI },
+	};
+	int names_ms = 0;
+
+	while (!p->stopping) {
+		int r = poll(fds, CW_ARRAY_SIZE(fds), next_deadline(p, names_ms));
+
+		if (r < 0 && errno != EINTR)
+			break;
+		drain(p);
+		names_ms = run_names(p);
+		if (fds[1].revents)
+			take_signals(p);
+		if (fds[3].revents & POLLIN)
+			take_uevents(p);
+		if (fds[4].revents & (POLLPRI | POLLERR))
+			check_roots(p);
+		run_deadlines(p);
+		tell_output(p);
+	}
+}
+
+/* ---- end ---- */
+
+static void finish(struct pipeline *p)
+{
+	struct cw_event e;
+	uint64_t lost;
+
+	if (p->decode) {
+		drain(p);
+		run_names(p);
+		begin_event(p, &e, CW_KIND_STOP);
+		cw_event_add_string(&e, "version", CW_VERSION);
+		cw_event_add_uint(&e, "events", p->events);
+		cw_event_add_uint(&e, "flags", p->flags);
+		deliver(p, &e);
+	}
+	lost = cw_writer_close(p->writer, CLOSE_PATIENCE_MS);
+	if (lost)
+		say("%llu lines could not be written", (unsigned long long)lost);
+}
+
+static void summary(const struct pipeline *p)
+{
+	fprintf(stderr, "camwarden: %llu accesses, %llu flags", (unsigned long long)p->events,
+		(unsigned long long)p->flags);
+	for (int c = 0, n = 0; c < CW_CLASS_MAX; c++)
+		if (p->flagged[c])
+			fprintf(stderr, "%s%llu %s", n++ ? ", " : ": ",
+				(unsigned long long)p->flagged[c], cw_class_name(c));
+	fputc('\n', stderr);
+}
+
+static void free_pipeline(struct pipeline *p)
+{
+	cw_canary_stop(&p->canary);
+	for (unsigned int i = 0; i < p->n_rescans; i++)
+		free(p->rescan[i].path);
+	cw_decode_free(p->decode);
+	cw_watch_free(p->watch);
+	cw_kernel_close(p->kernel);
+	cw_enrich_free(p->enrich);
+	cw_policy_free(p->policy);
+	cw_buf_free(&p->line);
+	cw_buf_free(&p->exe_path);
+	cw_closep(&p->signals);
+	cw_closep(&p->uevents);
+	cw_closep(&p->mounts);
+}
+
+int cw_pipeline_run(const struct cw_run_config *config)
+{
+	struct pipeline p = { .config = config, .signals = -1, .uevents = -1, .mounts = -1,
+			      .canary.fd = -1 };
+	cw_auto_buf struct cw_buf errors = { 0 };
+	int status = CW_EXIT_FAILED, r;
+
+	r = load_policy(config->policy, &errors, &p.policy);
+	if (r) {
+		say_lines("", errors.data);
+		free_pipeline(&p);
+		return r == -EINVAL ? CW_EXIT_USAGE : CW_EXIT_FAILED;
+	}
+	if (!open_kernel(&p) && !open_output(&p)) {
+		if (!start(&p)) {
+			if (!config->quiet)
+				fprintf(stderr, "\ncamwarden: watching; Ctrl-C ends\n");
+			loop(&p);
+			status = p.flags ? CW_EXIT_FLAGGED : CW_EXIT_OK;
+		}
+		finish(&p);
+		if (status != CW_EXIT_FAILED && !config->quiet)
+			summary(&p);
+		status = p.flags && status == CW_EXIT_OK ? CW_EXIT_FLAGGED : status;
+	}
+	free_pipeline(&p);
+	return status;
+}

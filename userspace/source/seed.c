@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/seed.h"
+
+#define PASSES 4 /* a lineage names 8 ancestors; longer ones are reached through them */
+
+struct assigned {
+	uint32_t tgid;
+	uint64_t start_ns;
+	struct cw_conn conn;
+};
+
+struct seed {
+	struct cw_kernel *k;
+	struct cw_found *found;
+	size_t n, room;
+	struct assigned *assigned;
+	size_t n_assigned, assigned_room;
+	int error;
+};
+
+static void take_found(void *ctx, const struct cw_found *f)
+{
+	struct seed *s = ctx;
+
+	if (s->n == s->room) {
+		size_t room = s->room ? s->room * 2 : 256;
+		void *grown = realloc(s->found, room * sizeof(*s->found));
+
+		if (!grown) {
+			s->error = -ENOMEM;
+			return;
+		}
+		s->found = grown;
+		s->room = room;
+	}
+	s->found[s->n++] = *f;
+}
+
+static const struct assigned *find_assigned(const struct seed *s, uint32_t tgid, uint64_t start_ns)
+{
+	for (size_t i = 0; i < s->n_assigned; i++)
+		if (s->assigned[i].tgid == tgid && s->assigned[i].start_ns == start_ns)
+			return &s->assigned[i];
+	return NULL;
+}
+
+static void assign(struct seed *s, uint32_t tgid, uint64_t start_ns, const struct cw_conn *conn)
+{
+	struct assigned *a;
+
+	if (find_assigned(s, tgid, start_ns) || cw_kernel_set_conn(s->k, tgid, start_ns, conn))
+		return;
+	if (s->n_assigned == s->assigned_room) {
+		size_t room = s->assigned_room ? s->assigned_room * 2 : 64;
+		void *grown = realloc(s->assigned, room * sizeof(*s->assigned));
+
+		if (!grown) {
+			s->error = -ENOMEM;
+			return;
+		}
+		s->assigned = grown;
+		s->assigned_room = room;
+	}
+	a = &s->assigned[s->n_assigned++];
+	*a = (struct assigned){ .tgid = tgid, .start_ns = start_ns, .conn = *conn };
+}
+
+static const struct cw_found *listener_of(const struct seed *s, const struct cw_found *c)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->found[i].type == CW_FOUND_LISTENER && s->found[i].netns == c->netns &&
+		    s->found[i].conn.local_port == c->conn.local_port)
+			return &s->found[i];
+	return NULL;
+}
+
+static bool listens_itself(const struct seed *s, const struct cw_found *c)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->found[i].type == CW_FOUND_LISTENER && s->found[i].tgid == c->tgid &&
+		    s->found[i].conn.local_port == c->conn.local_port)
+			return true;
+	return false;
+}
+
+static void take_connection(struct seed *s, struct cw_found *f)
+{
+	const struct cw_found *l = listener_of(s, f);
+	struct cw_task t;
+
+	f->conn.seeded = 1;
+	if (l) {
+		f->conn.via_tgid = l->tgid;
+		if (!cw_kernel_task(s->k, l->tgid, &t))
+			f->conn.via = t.exe;
+		cw_kernel_set_inbound(s->k, f->sk, &f->conn);
+	} else {
+		f->conn.outbound = 1;
+	}
+	/* Who serves peers is not remote for it; who was made to serve one is. */
+	if (l ? !listens_itself(s, f) : f->fd < 3)
+		assign(s, f->tgid, f->start_ns, &f->conn);
+}
+
+static void inherit(void *ctx, const struct cw_task *t)
+{
+	struct seed *s = ctx;
+	const struct assigned *a;
+
+	for (uint32_t i = 0; !t->conn.family && i < t->n_lineage && i < CW_LINEAGE_MAX; i++) {
+		a = find_assigned(s, t->lineage[i].tgid, t->lineage[i].start_ns);
+		if (!a)
+			continue;
+		assign(s, t->tgid, t->start_ns, &a->conn);
+		return;
+	}
+}
+
+int cw_seed_run(struct cw_kernel *k, unsigned int *ret_sessions)
+{
+	struct seed s = { .k = k };
+	int r = cw_kernel_seed(k, take_found, &s);
+
+	for (size_t i = 0; !r && i < s.n; i++)
+		if (s.found[i].type == CW_FOUND_CONNECTION)
+			take_connection(&s, &s.found[i]);
+	for (int pass = 0; !r && s.n_assigned && pass < PASSES; pass++)
+		cw_kernel_each_task(k, inherit, &s);
+	if (!r)
+		r = s.error;
+	if (!r)
+		*ret_sessions = (unsigned int)s.n_assigned;
+	free(s.found);
+	free(s.assigned);
+	return r;
+}

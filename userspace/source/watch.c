@@ -1,0 +1,622 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/fanotify.h>
+#include <sys/fanotify.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+
+#include "source/watch.h"
+
+#define DEPTH_MAX   64
+#define PENDING_MAX 16384
+#ifndef FAN_RENAME
+#define FAN_RENAME 0x10000000
+#define FAN_EVENT_INFO_TYPE_OLD_DFID_NAME 10
+#define FAN_EVENT_INFO_TYPE_NEW_DFID_NAME 12
+#endif
+#ifndef FAN_REPORT_TARGET_FID
+#define FAN_REPORT_TARGET_FID 0x00001000
+#endif
+
+#define NAME_EVENTS (FAN_CREATE | FAN_DELETE | FAN_ATTRIB | FAN_ONDIR | FAN_EVENT_ON_CHILD)
+
+struct root {
+	char *path;
+	enum cw_root_state state;
+	dev_t dev; /* as stat(2) tells, to notice a replacement */
+	ino_t ino;
+};
+
+/* A watched directory by its file handle, for fanotify. */
+struct dir {
+	struct dir *next;
+	uint32_t index;
+	char *path;
+	unsigned int len;
+	int type;
+	unsigned char handle[MAX_HANDLE_SZ];
+};
+
+struct pending {
+	uint64_t at_ms;
+	struct cw_name_event e;
+	char *path, *to;
+};
+
+#define DIR_SLOTS 1024
+
+struct cw_watch {
+	struct cw_kernel *k;
+	struct root root[CW_ASSETS_MAX];
+	uint32_t n;
+	size_t unmarked;
+	int fan;
+	bool renames; /* the kernel has FAN_RENAME */
+	struct dir *dirs[DIR_SLOTS];
+	struct pending *pending;
+	size_t head, n_pending;
+	uint64_t lost;
+	char *path, *to; /* of the event handed out last */
+};
+
+static const char *const state_names[] = {
+	"watched", "missing", "not a directory", "not readable", "replaced", "mounted over",
+};
+
+const char *cw_root_state_name(enum cw_root_state s)
+{
+	return (unsigned int)s < CW_ARRAY_SIZE(state_names) ? state_names[s] : "invalid";
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* ---- fanotify: directories by handle ---- */
+
+static unsigned int slot_of(const unsigned char *handle, unsigned int len)
+{
+	unsigned int h = 2166136261u;
+
+	for (unsigned int i = 0; i < len; i++)
+		h = (h ^ handle[i]) * 16777619u;
+	return h % DIR_SLOTS;
+}
+
+static struct dir *find_dir(struct cw_watch *w, const struct file_handle *h)
+{
+	struct dir *d = w->dirs[slot_of(h->f_handle, h->handle_bytes)];
+
+	for (; d; d = d->next)
+		if (d->len == h->handle_bytes && d->type == h->handle_type &&
+		    !memcmp(d->handle, h->f_handle, d->len))
+			return d;
+	return NULL;
+}
+
+/* Tells of names in a directory from now on. */
+static int fan_add(struct cw_watch *w, int fd, uint32_t index, const char *path)
+{
+	union { struct file_handle h; char room[sizeof(struct file_handle) + MAX_HANDLE_SZ]; } u;
+	uint64_t moves = w->renames ? FAN_RENAME : FAN_MOVED_FROM | FAN_MOVED_TO;
+	struct dir *d;
+	int mount_id;
+	unsigned int slot;
+
+	if (w->fan < 0)
+		return 0;
+	u.h.handle_bytes = MAX_HANDLE_SZ;
+	if (name_to_handle_at(fd, "", &u.h, &mount_id, AT_EMPTY_PATH))
+		return -errno;
+	if (fanotify_mark(w->fan, FAN_MARK_ADD | FAN_MARK_ONLYDIR, NAME_EVENTS | moves, fd, "."))
+		return -errno;
+	d = find_dir(w, &u.h);
+	if (d) {
+		char *copy = strdup(path);
+
+		if (copy) {
+			free(d->path);
+			d->path = copy;
+			d->index = index;
+		}
+		return copy ? 0 : -ENOMEM;
+	}
+	d = calloc(1, sizeof(*d));
+	if (!d || !(d->path = strdup(path))) {
+		free(d);
+		return -ENOMEM;
+	}
+	d->index = index;
+	d->len = u.h.handle_bytes;
+	d->type = u.h.handle_type;
+	memcpy(d->handle, u.h.f_handle, d->len);
+	slot = slot_of(d->handle, d->len);
+	d->next = w->dirs[slot];
+	w->dirs[slot] = d;
+	return 0;
+}
+
+/* ---- marking ---- */
+
+static int walk(struct cw_watch *w, int fd, uint32_t index, const char *path, unsigned int depth,
+		size_t *n);
+
+static void walk_entry(struct cw_watch *w, int fd, const struct dirent *de, uint32_t index,
+		       const char *path, unsigned int depth, size_t *n)
+{
+	cw_auto_free char *child = NULL;
+	unsigned char type = de->d_type;
+	struct stat st;
+	int touched;
+
+	if (type == DT_UNKNOWN && !fstatat(fd, de->d_name, &st, AT_SYMLINK_NOFOLLOW))
+		type = S_ISDIR(st.st_mode) ? DT_DIR : S_ISREG(st.st_mode) ? DT_REG : DT_CHR;
+	if (type != DT_DIR && type != DT_REG)
+		return; /* opening a device or a pipe does something; its directory tells of it */
+	touched = cw_kernel_touch(w->k, fd, de->d_name,
+				  O_NOFOLLOW | (type == DT_DIR ? O_DIRECTORY : 0), index);
+	if (touched < 0) {
+		if (touched != -ENOENT)
+			w->unmarked++;
+		return;
+	}
+	(*n)++;
+	if (type == DT_DIR && asprintf(&child, "%s/%s", path, de->d_name) > 0)
+		walk(w, touched, index, child, depth + 1, n);
+	else
+		close(touched);
+}
+
+/* Marks what is in a directory that is marked itself; takes `fd`. */
+static int walk(struct cw_watch *w, int fd, uint32_t index, const char *path, unsigned int depth,
+		size_t *n)
+{
+	DIR *dir;
+	struct dirent *de;
+
+	/* First the notifications, then the content: what comes in between is told. */
+	if (fan_add(w, fd, index, path))
+		w->unmarked++;
+	dir = depth < DEPTH_MAX ? fdopendir(fd) : NULL;
+	if (!dir) {
+		close(fd);
+		return -errno;
+	}
+	while ((de = readdir(dir)))
+		if (strcmp(de->d_name, ".") && strcmp(de->d_name, ".."))
+			walk_entry(w, dirfd(dir), de, index, path, depth, n);
+	closedir(dir);
+	return 0;
+}
+
+static enum cw_root_state state_of_error(int r)
+{
+	return r == -ENOENT ? CW_ROOT_MISSING :
+	       r == -ENOTDIR || r == -ELOOP ? CW_ROOT_NOT_A_DIRECTORY : CW_ROOT_UNREADABLE;
+}
+
+static int mark_root(struct cw_watch *w, uint32_t index, size_t *n)
+{
+	struct root *r = &w->root[index];
+	cw_auto_free char *real = NULL;
+	struct stat st;
+	int fd = cw_kernel_touch(w->k, AT_FDCWD, r->path, O_DIRECTORY, index);
+
+	if (fd < 0) {
+		r->state = state_of_error(fd);
+		return fd;
+	}
+	if (fstat(fd, &st)) {
+		close(fd);
+		return -errno;
+	}
+	r->state = CW_ROOT_WATCHED;
+	r->dev = st.st_dev;
+	r->ino = st.st_ino;
+	cw_kernel_set_root(w->k, index, st.st_ino);
+	real = realpath(r->path, NULL);
+	return walk(w, fd, index, real ? real : r->path, 0, n);
+}
+
+int cw_watch_add(struct cw_watch *w, const char *path, uint32_t *ret_index, size_t *ret_files)
+{
+	size_t n = 1;
+	uint32_t index = w->n;
+	int r;
+
+	if (index >= CW_ASSETS_MAX)
+		return -ENOSPC;
+	w->root[index].path = strdup(path);
+	if (!w->root[index].path)
+		return -ENOMEM;
+	w->n++;
+	r = mark_root(w, index, &n);
+	*ret_index = index;
+	*ret_files = r ? 0 : n;
+	return r;
+}
+
+const char *cw_watch_root(const struct cw_watch *w, uint32_t index)
+{
+	return index < w->n ? w->root[index].path : NULL;
+}
+
+size_t cw_watch_n(const struct cw_watch *w)
+{
+	return w->n;
+}
+
+enum cw_root_state cw_watch_state(const struct cw_watch *w, uint32_t index)
+{
+	return w->root[index].state;
+}
+
+size_t cw_watch_unmarked(const struct cw_watch *w)
+{
+	return w->unmarked;
+}
+
+static enum cw_root_state look_at(const struct root *r)
+{
+	struct stat st;
+
+	if (stat(r->path, &st))
+		return state_of_error(-errno);
+	if (!S_ISDIR(st.st_mode))
+		return CW_ROOT_NOT_A_DIRECTORY;
+	if (r->ino && (st.st_dev != r->dev || st.st_ino != r->ino))
+		return st.st_dev != r->dev ? CW_ROOT_MOUNTED_OVER : CW_ROOT_REPLACED;
+	return CW_ROOT_WATCHED;
+}
+
+void cw_watch_check(struct cw_watch *w,
+		    void (*changed)(void *ctx, uint32_t index, enum cw_root_state s), void *ctx)
+{
+	for (uint32_t i = 0; i < w->n; i++) {
+		struct root *r = &w->root[i];
+		enum cw_root_state now = look_at(r);
+		size_t n = 0;
+
+		if (now == r->state)
+			continue;
+		/* What stands there now is watched, too; the old inodes keep their marks. */
+		if (now == CW_ROOT_WATCHED || now == CW_ROOT_REPLACED ||
+		    now == CW_ROOT_MOUNTED_OVER)
+			mark_root(w, i, &n);
+		else
+			r->state = now;
+		changed(ctx, i, now);
+	}
+}
+
+int cw_watch_rescan(struct cw_watch *w, uint32_t index, const char *path)
+{
+	size_t n = 0;
+	int fd;
+
+	if (index >= w->n)
+		return -EINVAL;
+	fd = cw_kernel_touch(w->k, AT_FDCWD, path, O_DIRECTORY | O_NOFOLLOW, index);
+	return fd < 0 ? fd : walk(w, fd, index, path, 0, &n);
+}
+
+/* ---- fanotify: reading ---- */
+
+static void push_event(struct cw_watch *w, const struct cw_name_event *e, char *path, char *to)
+{
+	struct pending *p;
+
+	if (w->n_pending >= PENDING_MAX || !path) {
+		w->lost++;
+		free(path);
+		free(to);
+		return;
+	}
+	p = &w->pending[(w->head + w->n_pending++) % PENDING_MAX];
+	p->at_ms = now_ms();
+	p->e = *e;
+	p->path = path;
+	p->to = to;
+}
+
+/* The parts of one fanotify event. */
+struct parts {
+	const struct dir *dir, *to_dir;
+	const char *name, *to_name;
+	const struct file_handle *object;
+};
+
+static void take_part(struct cw_watch *w, const struct fanotify_event_info_header *h,
+		      struct parts *p)
+{
+	const struct fanotify_event_info_fid *fid = (const void *)h;
+	const struct file_handle *fh = (const void *)fid->handle;
+	const char *name = (const char *)fh->f_handle + fh->handle_bytes;
+
+	switch (h->info_type) {
+	case FAN_EVENT_INFO_TYPE_FID:
+		p->object = fh;
+		break;
+	case FAN_EVENT_INFO_TYPE_DFID_NAME:
+	case FAN_EVENT_INFO_TYPE_OLD_DFID_NAME:
+		p->dir = find_dir(w, fh);
+		p->name = name;
+		break;
+	case FAN_EVENT_INFO_TYPE_NEW_DFID_NAME:
+		p->to_dir = find_dir(w, fh);
+		p->to_name = name;
+		break;
+	}
+}
+
+static char *join(const struct dir *d, const char *name)
+{
+	char *s = NULL;
+
+	if (!d || asprintf(&s, "%s%s%s", d->path, *name && strcmp(name, ".") ? "/" : "",
+			   strcmp(name, ".") ? name : "") < 0)
+		return NULL;
+	return s;
+}
+
+/* ext4 and most others: inode, generation. shmem: generation, inode. Others are not read. */
+static uint64_t ino_of_handle(const struct file_handle *h)
+{
+	uint32_t v[3];
+
+	if (!h || h->handle_type != 1)
+		return 0;
+	if (h->handle_bytes == 8) {
+		memcpy(v, h->f_handle, 8);
+		return v[0];
+	}
+	if (h->handle_bytes == 12) {
+		memcpy(v, h->f_handle, 12);
+		return v[1] | (uint64_t)v[2] << 32;
+	}
+	return 0;
+}
+
+static void stat_object(struct cw_name_event *e, const char *path)
+{
+	struct stat st;
+
+	if (!path || lstat(path, &st))
+		return;
+	e->ino = st.st_ino;
+	e->dev = CW_MKDEV(major(st.st_dev), minor(st.st_dev));
+	e->mode = st.st_mode;
+	e->last = st.st_nlink;
+}
+
+static void object_came(struct cw_watch *w, const struct parts *p, const char *path,
+			struct cw_name_event *e)
+{
+	int fd;
+
+	if (e->directory) {
+		cw_watch_rescan(w, p->dir->index, path);
+		return;
+	}
+	/* Its other name may lie outside: the inode has to carry the mark. */
+	fd = cw_kernel_touch(w->k, AT_FDCWD, path, O_NOFOLLOW, p->dir->index);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Still there under another name, or held open? */
+static int last_name(struct cw_watch *w, const struct parts *p)
+{
+	cw_auto_close int dir = -1;
+	cw_auto_close int fd = -1;
+	struct stat st;
+
+	if (!p->object)
+		return -1;
+	dir = open(w->root[p->dir->index].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = dir < 0 ? -1 : open_by_handle_at(dir, (struct file_handle *)p->object,
+					      O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ESTALE ? 1 : -1;
+	return fstat(fd, &st) ? -1 : st.st_nlink == 0;
+}
+
+static void take_created(struct cw_watch *w, const struct parts *p, struct cw_name_event *e,
+			 char *path)
+{
+	struct stat st;
+
+	if (e->directory || (!lstat(path, &st) && S_ISREG(st.st_mode) && st.st_nlink > 1))
+		object_came(w, p, path, e);
+	if (e->directory || lstat(path, &st) || !S_ISREG(st.st_mode) || st.st_nlink < 2) {
+		free(path); /* creation itself is told by the open */
+		return;
+	}
+	e->change = CW_NAME_LINKED;
+	stat_object(e, path);
+	push_event(w, e, path, NULL);
+}
+
+static void take_moved(struct cw_watch *w, struct parts *p, struct cw_name_event *e, uint64_t mask)
+{
+	char *path = join(p->dir, p->name ? p->name : "");
+	char *to = NULL;
+
+	if (mask & FAN_RENAME) {
+		to = join(p->to_dir, p->to_name ? p->to_name : "");
+	} else if (mask & FAN_MOVED_TO) {
+		to = path;
+		path = NULL;
+		p->to_dir = p->dir;
+	}
+	if (to) {
+		struct parts into = { .dir = p->to_dir };
+
+		object_came(w, &into, to, e);
+		stat_object(e, to);
+		e->index = p->to_dir->index;
+	}
+	if (p->dir)
+		e->index = p->dir->index;
+	e->change = CW_NAME_MOVED;
+	if (!path)
+		path = strdup("…");
+	push_event(w, e, path, to);
+}
+
+static void take_event(struct cw_watch *w, const struct fanotify_event_metadata *m)
+{
+	const char *at = (const char *)(m + 1), *end = (const char *)m + m->event_len;
+	struct cw_name_event e = { .pid = (uint32_t)m->pid, .last = -1,
+				   .directory = m->mask & FAN_ONDIR };
+	struct parts p = {};
+	char *path;
+
+	if (m->mask & FAN_Q_OVERFLOW) {
+		w->lost++;
+		return;
+	}
+	while (at + sizeof(struct fanotify_event_info_header) <= end) {
+		const struct fanotify_event_info_header *h = (const void *)at;
+
+		if (!h->len || at + h->len > end)
+			break;
+		take_part(w, h, &p);
+		at += h->len;
+	}
+	if ((!p.dir && !p.to_dir) || m->pid == getpid())
+		return;
+	e.ino = ino_of_handle(p.object);
+	if (m->mask & (FAN_RENAME | FAN_MOVED_FROM | FAN_MOVED_TO)) {
+		take_moved(w, &p, &e, m->mask);
+		return;
+	}
+	if (!p.dir)
+		return;
+	e.index = p.dir->index;
+	path = join(p.dir, p.name ? p.name : "");
+	if (!path)
+		return;
+	if (m->mask & FAN_DELETE) {
+		e.change = CW_NAME_DELETED;
+		e.last = last_name(w, &p);
+		push_event(w, &e, path, NULL);
+	} else if (m->mask & FAN_CREATE) {
+		take_created(w, &p, &e, path);
+	} else if (m->mask & FAN_ATTRIB) {
+		e.change = CW_NAME_ATTRIBUTES;
+		stat_object(&e, path);
+		push_event(w, &e, path, NULL);
+	} else {
+		free(path);
+	}
+}
+
+int cw_watch_fd(const struct cw_watch *w)
+{
+	return w->fan;
+}
+
+bool cw_watch_read(struct cw_watch *w)
+{
+	_Alignas(struct fanotify_event_metadata) char buf[16384];
+	ssize_t n;
+
+	while (w->fan >= 0 && (n = read(w->fan, buf, sizeof(buf))) > 0) {
+		const struct fanotify_event_metadata *m = (const void *)buf;
+
+		for (; FAN_EVENT_OK(m, n); m = FAN_EVENT_NEXT(m, n))
+			take_event(w, m);
+	}
+	return w->n_pending > 0;
+}
+
+int cw_watch_next(struct cw_watch *w, unsigned int age_ms, struct cw_name_event *ret_event,
+		  uint64_t *ret_lost)
+{
+	struct pending *p = &w->pending[w->head];
+
+	*ret_lost = w->lost;
+	w->lost = 0;
+	if (!w->n_pending)
+		return 0;
+	if (now_ms() - p->at_ms < age_ms)
+		return -EAGAIN;
+	free(w->path);
+	free(w->to);
+	w->path = CW_TAKE_PTR(p->path);
+	w->to = CW_TAKE_PTR(p->to);
+	*ret_event = p->e;
+	ret_event->path = w->path;
+	ret_event->to = w->to;
+	w->head = (w->head + 1) % PENDING_MAX;
+	w->n_pending--;
+	return 1;
+}
+
+/* ---- life ---- */
+
+static void open_fanotify(struct cw_watch *w)
+{
+	unsigned int base = FAN_CLASS_NOTIF | FAN_REPORT_DFID_NAME | FAN_REPORT_FID | FAN_CLOEXEC |
+			    FAN_NONBLOCK | FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS;
+
+	/* 5.17 brought FAN_RENAME and FAN_REPORT_TARGET_FID together. */
+	w->fan = fanotify_init(base | FAN_REPORT_TARGET_FID, O_RDONLY | O_LARGEFILE);
+	w->renames = w->fan >= 0;
+	if (w->fan < 0)
+		w->fan = fanotify_init(base, O_RDONLY | O_LARGEFILE);
+}
+
+int cw_watch_new(struct cw_kernel *k, bool names_by_fanotify, struct cw_watch **ret_watch)
+{
+	struct cw_watch *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return -ENOMEM;
+	w->k = k;
+	w->fan = -1;
+	if (names_by_fanotify) {
+		w->pending = calloc(PENDING_MAX, sizeof(*w->pending));
+		if (!w->pending) {
+			free(w);
+			return -ENOMEM;
+		}
+		open_fanotify(w);
+	}
+	*ret_watch = w;
+	return 0;
+}
+
+void cw_watch_free(struct cw_watch *w)
+{
+	if (!w)
+		return;
+	for (uint32_t i = 0; i < w->n; i++)
+		free(w->root[i].path);
+	for (size_t i = 0; i < DIR_SLOTS; i++)
+		while (w->dirs[i]) {
+			struct dir *d = w->dirs[i];
+
+			w->dirs[i] = d->next;
+			free(d->path);
+			free(d);
+		}
+	for (; w->n_pending; w->n_pending--, w->head = (w->head + 1) % PENDING_MAX) {
+		free(w->pending[w->head].path);
+		free(w->pending[w->head].to);
+	}
+	free(w->pending);
+	free(w->path);
+	free(w->to);
+	if (w->fan >= 0)
+		close(w->fan);
+	free(w);
+}
