@@ -129,6 +129,11 @@ enum cw_path_flag {
 	CW_PATH_IN_FS = 1 << 2,	    /* ends at the root of the file system */
 };
 
+/* Names on the way from an object to the root, leaf first, each NUL-terminated. */
+struct cw_names {
+	char text[CW_PATH_SIZE];
+};
+
 struct cw_exe_key {
 	__u64 ino;
 	__u32 dev; /* s_dev */

@@ -76,7 +76,7 @@ __noinline int fd_check(__u32 tgid, __u32 fd, __u32 gone)
 	if (open->streamer_tgid)
 		stream_end(open->streamer_tgid, &o, CW_RUNG_TRACEPOINT);
 	a.access = open->access;
-	a.open = open;
+	a.file = file;
 	emit_access(&o, &a);
 	open_forget(file);
 	return 0;
@@ -168,7 +168,7 @@ __noinline int fd_new(__u32 fd, __u32 op)
 	if (!open)
 		open = open_new(&o, file, task, false);
 	a.access = access_of(file);
-	a.open = open;
+	a.file = d.file;
 	if (open) {
 		d.open_id = open->open_id;
 		d.since_ns = bpf_ktime_get_boot_ns();

@@ -16,9 +16,8 @@ struct access {
 	__u32 access;
 	__u32 fd;
 	__u32 rung;
-	__u32 streamer_tgid;
-	const struct cw_open *open;	/* NULL: not known */
-	const struct cw_stream *stream; /* the end of a capture */
+	__u32 streamer_tgid; /* the end of a capture of this process */
+	__u64 file;	     /* an open file that may be known; 0: none */
 	__u64 bytes;
 };
 
@@ -196,6 +195,29 @@ __noinline int announce_current(__u32 ring)
 	return 0;
 }
 
+static __always_inline void open_write(struct cw_record_access *r, __u64 file)
+{
+	struct cw_open *open = file ? bpf_map_lookup_elem(&opens, &file) : NULL;
+
+	r->open_id = open ? open->open_id : 0;
+	r->since_ns = open ? open->since_ns : 0;
+	r->opener_start_ns = open ? open->opener_start_ns : 0;
+	r->opener_tgid = open ? open->opener_tgid : 0;
+}
+
+static __always_inline void stream_write(struct cw_record_access *r, __u32 tgid, __u32 rdev)
+{
+	struct cw_stream_key key = { .tgid = tgid, .rdev = rdev };
+	struct cw_stream *s = bpf_map_lookup_elem(&streams, &key);
+
+	r->opener_tgid = tgid;
+	if (!s)
+		return;
+	r->since_ns = s->first_ns;
+	r->frames = s->frames;
+	r->bytes = s->bytes;
+}
+
 static __always_inline void access_write(struct cw_record_access *r, struct object *o,
 					 struct access *a, struct task_struct *task)
 {
@@ -220,18 +242,12 @@ static __always_inline void access_write(struct cw_record_access *r, struct obje
 		r->size_bytes = BPF_CORE_READ(inode, i_size);
 	}
 	r->fd = a->fd;
-	r->open_id = a->open ? a->open->open_id : 0;
-	r->since_ns = a->open ? a->open->since_ns : 0;
-	r->opener_start_ns = a->open ? a->open->opener_start_ns : 0;
-	r->opener_tgid = a->open ? a->open->opener_tgid : a->streamer_tgid;
 	r->frames = 0;
 	r->bytes = a->bytes;
-	if (a->stream) {
-		r->since_ns = a->stream->first_ns;
-		r->frames = a->stream->frames;
-		r->bytes = a->stream->bytes;
-	}
 	r->pad = 0;
+	open_write(r, a->file);
+	if (a->streamer_tgid)
+		stream_write(r, a->streamer_tgid, o->rdev);
 	if (o->dentry)
 		path_write(r->path, o->dentry, o->mnt, o->asset, &path);
 	r->path_len = path.len;
@@ -262,19 +278,24 @@ static __always_inline int emit_access_of(struct object *o, struct access *a,
 }
 
 /* The same by the current task. */
-static __noinline int emit_access(struct object *o, struct access *a)
+CW_GLOBAL int emit_access(struct object *o, struct access *a)
 {
+	if (!o || !a)
+		return 0;
 	announce_current(ring_of(o->mode));
 	return emit_access_of(o, a, (void *)bpf_get_current_task());
 }
 
 /* A name of a recording that is given, moved or taken away. `to` is the new dentry. */
-static __noinline int emit_move(struct object *o, struct access *a, struct dentry *to,
-				__u32 to_asset)
+CW_GLOBAL int emit_move(struct object *o, struct access *a, __u64 new_name, __u32 to_asset)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
+	struct dentry *to = (void *)new_name;
 	struct cw_record_move *r;
 	struct path_result path = {};
+
+	if (!o || !a)
+		return 0;
 
 	count_call(a->op);
 	announce_current(CW_RING_FILES);

@@ -7,6 +7,17 @@
 
 #include "kernel.bpf.h"
 
+/*
+ * A function that the verifier reads once for a program, not at every call. Its pointers may only be
+ * to memory of a known size, which kernels before 5.13 (e5069b9c23b3) do not allow: for those it is
+ * an ordinary one.
+ */
+#ifdef CW_BEFORE_5_13
+#define CW_GLOBAL static __noinline
+#else
+#define CW_GLOBAL __noinline
+#endif
+
 /* ---- set before load ---- */
 const volatile __u32 self_tgid = 0;	/* the agent: its own accesses are not reported */
 const volatile bool defer_devices = false; /* the result of a device's open is seen later */

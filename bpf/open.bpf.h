@@ -94,7 +94,7 @@ static __noinline int open_seen(struct file *file, __u32 rung)
 	if (open && open->pending)
 		return 0;
 	a.access = access_of(file);
-	a.open = open;
+	a.file = address_of(file);
 	return emit_access(&o, &a);
 }
 
@@ -131,7 +131,7 @@ static __noinline int open_returned(struct file *file, int result)
 	if (result)
 		a.op = CW_OP_DENIED;
 	else
-		a.open = open;
+		a.file = key;
 	emit_access(&o, &a);
 	if (result)
 		open_forget(key);
@@ -218,7 +218,7 @@ static __noinline int received(struct file *file, __u32 rung)
 	if (!open)
 		open = open_new(&o, file, task, false);
 	a.access = access_of(file);
-	a.open = open;
+	a.file = key;
 	use.file = key;
 	use.tgid = BPF_CORE_READ(task, tgid);
 	use.start_ns = task_start(task);
@@ -275,7 +275,7 @@ static __noinline int used(struct file *file, __u32 op, __u32 rung)
 		    BPF_CORE_READ(file, f_path.mnt));
 	o.asset = open->asset;
 	a.access = access_of(file);
-	a.open = open;
+	a.file = key;
 	return emit_access(&o, &a);
 }
 
@@ -344,7 +344,7 @@ static __noinline int closed(struct file *file, __u32 rung)
 	if (!open->pending) {
 		a.access = open->access;
 		a.bytes = BPF_CORE_READ(file, f_pos);
-		a.open = open;
+		a.file = key;
 		emit_access(&o, &a);
 	}
 	open_forget(key);

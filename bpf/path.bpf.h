@@ -43,12 +43,14 @@ static __always_inline long path_name(char *buf, __u64 off, __u64 last, __u32 ro
 }
 
 /*
- * `buf` is CW_PATH_SIZE bytes. `mnt` may be NULL: then the way ends at the root of the file system
- * or, with `asset`, at the root of that asset's tree.
+ * `mount` may be 0: then the way ends at the root of the file system or, with `asset`, at the root
+ * of that asset's tree. Returns the length, and the flags shifted by 16. The addresses come as
+ * numbers.
  */
-static __always_inline void path_write(char *buf, struct dentry *dentry, struct vfsmount *vfsmnt,
-				       __u32 asset, struct path_result *r)
+CW_GLOBAL int path_fill(struct cw_names *names, __u64 start, __u64 mount, __u32 asset)
 {
+	struct dentry *dentry = (void *)start;
+	struct vfsmount *vfsmnt = (void *)mount;
 	struct mount *mnt = NULL, *up;
 	struct dentry *mnt_root = NULL, *parent;
 	__u64 root_ino = 0;
@@ -57,6 +59,8 @@ static __always_inline void path_write(char *buf, struct dentry *dentry, struct 
 	const void *name;
 	long n;
 
+	if (!names)
+		return 0;
 	if (vfsmnt) {
 		mnt = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt);
 		mnt_root = BPF_CORE_READ(vfsmnt, mnt_root);
@@ -86,7 +90,7 @@ static __always_inline void path_write(char *buf, struct dentry *dentry, struct 
 			break;
 		}
 		name = BPF_CORE_READ(dentry, d_name.name);
-		n = path_name(buf, off, CW_PATH_SIZE - CW_NAME_ROOM, CW_NAME_ROOM, name);
+		n = path_name(names->text, off, CW_PATH_SIZE - CW_NAME_ROOM, CW_NAME_ROOM, name);
 		if (!n)
 			break;
 		if (n < 0) {
@@ -100,8 +104,16 @@ static __always_inline void path_write(char *buf, struct dentry *dentry, struct 
 		}
 		dentry = parent;
 	}
-	r->len = off;
-	r->flags = flags;
+	return (int)(off | flags << 16);
+}
+
+static __always_inline void path_write(char *text, struct dentry *dentry, struct vfsmount *mnt,
+				       __u32 asset, struct path_result *r)
+{
+	int n = path_fill((struct cw_names *)text, (__u64)dentry, (__u64)mnt, asset);
+
+	r->len = n & 0xffff;
+	r->flags = (__u32)n >> 16;
 }
 
 #endif

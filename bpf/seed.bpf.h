@@ -37,7 +37,7 @@ static __noinline int found_open(struct task_struct *task, struct file *file, __
 	if (!open)
 		return 0;
 	a.access = access_of(file);
-	a.open = open;
+	a.file = d.file;
 	/* Held by a process that did not open it: it came by inheritance or was handed over. */
 	if (open->opener_tgid != tgid)
 		a.op = CW_OP_RECEIVE;

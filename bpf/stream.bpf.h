@@ -87,7 +87,6 @@ static __noinline int stream_end(__u32 tgid, struct object *o, __u32 rung)
 	if (!s)
 		return 0;
 	a.access = CW_ABI_READ;
-	a.stream = s;
 	a.streamer_tgid = tgid;
 	emit_access(o, &a);
 	bpf_map_delete_elem(&streams, &key);

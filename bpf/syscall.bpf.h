@@ -250,7 +250,7 @@ __noinline int fd_used(__u32 fd, __u32 op)
 	if (!file || (__u64)file != d->file || !object_of_file(&o, file))
 		return 0;
 	a.access = access_of(file);
-	a.open = bpf_map_lookup_elem(&opens, &d->file);
+	a.file = d->file;
 	return emit_access(&o, &a);
 }
 
@@ -315,7 +315,7 @@ __noinline int fd_truncated(__u32 fd)
 	if (!d || !object_of_file(&o, task_file(task, fd)))
 		return 0;
 	a.access = CW_ABI_WRITE | CW_ABI_TRUNCATE;
-	a.open = bpf_map_lookup_elem(&opens, &d->file);
+	a.file = d->file;
 	return emit_access(&o, &a);
 }
 

@@ -53,7 +53,7 @@ static __noinline void tree_entered(struct object *o, struct dentry *to, __u32 a
 	r->ino = o->ino;
 	r->dev = o->dev;
 	r->asset = asset;
-	path_write(r->path, to, NULL, asset, &path);
+	path_write(r->path, (void *)address_of(to), NULL, asset, &path);
 	r->path_len = path.len;
 	r->path_flags = path.flags;
 	bpf_ringbuf_submit(r, 0);
@@ -79,7 +79,7 @@ static __noinline int moved(struct dentry *from, struct inode *to_dir, struct de
 	}
 	if (is_agent())
 		return 0;
-	return emit_move(&o, &a, to, asset);
+	return emit_move(&o, &a, address_of(to), asset);
 }
 
 SEC("lsm/inode_rename")

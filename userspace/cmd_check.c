@@ -4,11 +4,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "cmd.h"
 #include "policy/policy.h"
-
-enum { EXIT_OK, EXIT_CASE_FAILED, EXIT_INVALID, EXIT_UNREADABLE };
-
-int cw_cmd_check(int argc, char **argv);
 
 struct options {
 	const char *policy;
@@ -32,15 +29,15 @@ static const char help[] =
 static int usage_error(const char *what, const char *which)
 {
 	fprintf(stderr, "camwarden check: %s%s; see camwarden check --help\n", what, which);
-	return EXIT_INVALID;
+	return CW_EXIT_USAGE;
 }
 
 /* Writes what was gathered; a message is never cut by a reader that went away. */
 static int put(FILE *f, const char *text)
 {
 	if (text && (fputs(text, f) == EOF || fflush(f) == EOF))
-		return EXIT_UNREADABLE;
-	return EXIT_OK;
+		return CW_EXIT_FAILED;
+	return CW_EXIT_OK;
 }
 
 static int print_default(void)
@@ -51,20 +48,34 @@ static int print_default(void)
 	if (r) {
 		fprintf(stderr, "camwarden check: the built-in policy cannot be made: %s\n",
 			strerror(-r));
-		return EXIT_UNREADABLE;
+		return CW_EXIT_FAILED;
 	}
 	if (put(stdout, yaml.data)) {
 		fprintf(stderr, "camwarden check: standard output cannot be written: %s\n",
 			strerror(errno));
-		return EXIT_UNREADABLE;
+		return CW_EXIT_FAILED;
 	}
-	return EXIT_OK;
+	return CW_EXIT_OK;
 }
 
 static void warn(const struct cw_policy *p, unsigned int line, const char *name, const char *what,
 		 const char *which)
 {
 	fprintf(stderr, "warning: %s:%u: '%s': %s%s\n", cw_policy_name(p), line, name, which, what);
+}
+
+static void warn_of_device(const struct cw_policy *p, const struct cw_policy_asset *a,
+			   const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		warn(p, a->line, a->name, " does not exist on this machine", path);
+	else if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+		warn(p, a->line, a->name, " is not a device on this machine", path);
+	else if (!lstat(path, &st) && S_ISLNK(st.st_mode) && !strstr(path, "/by-id/"))
+		warn(p, a->line, a->name,
+		     " is a link that events do not tell; name the device or its by-id link", path);
 }
 
 /* What is right as a policy, but hardly meant for this machine at this time. */
@@ -78,10 +89,10 @@ static void warn_of_assets(const struct cw_policy *p)
 			warn(p, a->line, a->name, " does not exist on this machine", a->path);
 		else if (a->path && a->kind == CW_ASSET_RECORDINGS && !S_ISDIR(st.st_mode))
 			warn(p, a->line, a->name, " is not a folder on this machine", a->path);
-		if (a->device && stat(a->device, &st))
-			warn(p, a->line, a->name, " does not exist on this machine", a->device);
-		else if (a->device && !S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
-			warn(p, a->line, a->name, " is not a device on this machine", a->device);
+		if (a->device)
+			warn_of_device(p, a, a->device);
+		if (a->by_id && a->by_id[0] == '/')
+			warn_of_device(p, a, a->by_id);
 	}
 }
 
@@ -104,11 +115,11 @@ static int load(const char *path, struct cw_policy **ret_policy)
 	int r = cw_policy_load(path, &errors, ret_policy);
 
 	if (!r)
-		return EXIT_OK;
+		return CW_EXIT_OK;
 	put(stderr, errors.data);
 	if (!errors.len)
 		fprintf(stderr, "%s: cannot be checked: %s\n", path, strerror(-r));
-	return r == -EINVAL && errors.len ? EXIT_INVALID : EXIT_UNREADABLE;
+	return r == -EINVAL && errors.len ? CW_EXIT_USAGE : CW_EXIT_FAILED;
 }
 
 static int run_cases(struct cw_policy *p, const char *file)
@@ -119,9 +130,9 @@ static int run_cases(struct cw_policy *p, const char *file)
 
 	put(stderr, out.data);
 	if (r < 0)
-		return r == -EINVAL && out.len ? EXIT_INVALID : EXIT_UNREADABLE;
+		return r == -EINVAL && out.len ? CW_EXIT_USAGE : CW_EXIT_FAILED;
 	printf("%s: %u of %u cases passed\n", file, passed, passed + failed);
-	return r ? EXIT_CASE_FAILED : EXIT_OK;
+	return r ? CW_EXIT_FLAGGED : CW_EXIT_OK;
 }
 
 static int check(const struct options *o)
@@ -138,7 +149,7 @@ static int check(const struct options *o)
 	       cw_policy_n_grants(p) == 1 ? "" : "s", cw_policy_sha256(p));
 	if (o->cases)
 		r = run_cases(p, o->cases);
-	return fflush(stdout) == EOF && !r ? EXIT_UNREADABLE : r;
+	return fflush(stdout) == EOF && !r ? CW_EXIT_FAILED : r;
 }
 
 int cw_cmd_check(int argc, char **argv)

@@ -12,9 +12,8 @@
 
 #include <cmocka.h>
 
+#include "cmd.h"
 #include "policy/policy.h"
-
-int cw_cmd_check(int argc, char **argv);
 
 static char root[64];
 
@@ -77,7 +76,10 @@ static void check_default(const char *expected)
 		fail_msg("%s", errors.data);
 }
 
-#define DEVICES "version: 1\nassets:\n  cameras: {kind: camera}\n  microphones: {kind: microphone}\n"
+#define DEVICES                                \
+	"version: 1\nassets:\n"                \
+	"  cameras: {kind: camera}\n"           \
+	"  microphones: {kind: microphone}\n"
 
 static void default_of_an_empty_machine(void **state)
 {

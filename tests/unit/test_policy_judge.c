@@ -43,8 +43,8 @@ static struct cw_policy *make_to(const char *to)
 {
 	cw_auto_buf struct cw_buf text = { 0 };
 
-	cw_buf_printf(&text, "grants:\n- name: g\n  allow: open\n  on: [cameras, recordings]\n  %s\n",
-		      to);
+	cw_buf_printf(&text,
+		      "grants:\n- name: g\n  allow: open\n  on: [cameras, recordings]\n  %s\n", to);
 	return make(text.data);
 }
 
@@ -298,7 +298,8 @@ static void knows_users(void **state)
 
 static void knows_units_and_containers(void **state)
 {
-	cw_auto_policy struct cw_policy *unit = make_to("to: {unit: [motion.service, 'm@*.service']}");
+	cw_auto_policy struct cw_policy *unit =
+		make_to("to: {unit: [motion.service, 'm@*.service']}");
 	cw_auto_policy struct cw_policy *box = make_to("to: {container: [" HEX ", web]}");
 	struct cw_event e = event(CW_KIND_OPEN, CW_ASSET_CAMERA);
 
@@ -309,11 +310,11 @@ static void knows_units_and_containers(void **state)
 	e.process.unit = "m@video0.service";
 	is_allowed(unit, &e);
 	e.process.unit = "motion.service";
-	e.process.cgroup = "/system.slice/motion.service";
 	is_allowed(unit, &e);
-	/* systemd-run --user --unit=motion */
-	e.process.cgroup = "/user.slice/user-1001.slice/user@1001.service/app.slice/motion.service";
-	with_reason(unit, &e, "unit motion.service is not one of the system's manager");
+	/* systemd-run --user --unit=m@1: who made it stands before the slash. */
+	e.process.unit = "user@1001.service/m@1.service";
+	with_reason(unit, &e, "unit user@1001.service/m@1.service is none of motion.service,"
+			      " m@*.service");
 	with_reason(box, &e, "container is unknown");
 	e.process.container = "0123456789ab";
 	is_allowed(box, &e);
@@ -612,7 +613,10 @@ static void has_rules_of_its_own(void **state)
 	assert_int_equal(e.verdict.decision, CW_DECISION_NONE);
 	e = event(CW_KIND_CANARY, CW_ASSET_NONE);
 	cw_event_add_bool(&e, "ok", false);
+	cw_event_add_string(&e, "wrong", "no answer");
 	is_fixed(p, &e, "canary", CW_CLASS_BLIND, CW_SEVERITY_CRITICAL);
+	assert_string_equal(e.verdict.why,
+			    "the canary's own access was not seen as it was made: no answer");
 	e = event(CW_KIND_GAP, CW_ASSET_NONE);
 	is_fixed(p, &e, "gap", CW_CLASS_BLIND, CW_SEVERITY_CRITICAL);
 	cw_event_add_uint(&e, "lost", 7);

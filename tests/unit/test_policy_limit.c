@@ -404,6 +404,69 @@ static void a_hand_over_ends_for_both(void **state)
 	allowed(p, other);
 }
 
+static struct cw_event with_id(struct cw_event e, enum cw_kind kind, uint64_t id)
+{
+	e.kind = kind;
+	cw_event_add_uint(&e, "open_id", id);
+	return e;
+}
+
+/* Where opens are numbered, a close ends exactly the one, whoever closes it. */
+static void numbered_opens_end_exactly(void **state)
+{
+	cw_auto_policy struct cw_policy *p = make_limit("minutes: 10/day");
+	struct cw_event other = file(1, 10), e;
+
+	(void)state;
+	other.origin.login_uid = 1002;
+	allowed(p, with_id(file(1, 0), CW_KIND_OPEN, 1));
+	allowed(p, with_id(other, CW_KIND_OPEN, 2));
+	/* Inherited: counts from its first use. */
+	allowed(p, with_id(other, CW_KIND_USE, 1));
+	e = with_id(other, CW_KIND_CLOSE, 2);
+	cw_policy_judge(p, &e);
+	assert_int_equal(e.verdict.decision, CW_DECISION_NONE);
+	e = with_id(file(1, 300), CW_KIND_CLOSE, 1); /* ends for both */
+	cw_policy_judge(p, &e);
+	assert_int_equal(e.verdict.decision, CW_DECISION_NONE);
+	other.time_ns += 7200 * CW_NSEC_PER_SEC;
+	allowed(p, with_id(other, CW_KIND_OPEN, 3));
+	allowed(p, with_id(file(2, 7200), CW_KIND_OPEN, 4));
+	flagged(p, with_id(file(3, 7200 + 300), CW_KIND_OPEN, 5), MINUTES("10.0", "10"));
+}
+
+static void a_numbered_close_ends_streams(void **state)
+{
+	cw_auto_policy struct cw_policy *p = make_limit("minutes: 10/day");
+	struct cw_event e;
+
+	(void)state;
+	allowed(p, with_id(camera(0, 0), CW_KIND_OPEN, 1));
+	allowed(p, stream(0, 10, "start", 0));
+	e = with_id(camera(0, 60), CW_KIND_CLOSE, 1);
+	cw_policy_judge(p, &e);
+	allowed(p, with_id(camera(0, 7200), CW_KIND_OPEN, 2));
+}
+
+static void folders_are_no_recordings(void **state)
+{
+	cw_auto_policy struct cw_policy *p = make_limit("files: 1/day, minutes: 1/day");
+
+	(void)state;
+	for (uint64_t i = 0; i < 9; i++) {
+		struct cw_event e = file(i + 1, 0);
+
+		cw_event_add_bool(&e, "directory", true);
+		allowed(p, e);
+		e.kind = CW_KIND_CLOSE;
+		e.time_ns += 7200 * CW_NSEC_PER_SEC;
+		cw_event_add_double(&e, "seconds", 7200);
+		cw_policy_judge(p, &e);
+		assert_int_equal(e.verdict.decision, CW_DECISION_NONE);
+	}
+	allowed(p, file(1, 7201));
+}
+
 static void a_restart_closes_all(void **state)
 {
 	cw_auto_policy struct cw_policy *p = make_limit("minutes: 10/day");
@@ -466,7 +529,7 @@ static void a_reload_counts_on(void **state)
 	struct cw_policy *old = make_limit("files: 2/day, minutes: 10/day");
 	cw_auto_policy struct cw_policy *p =
 		make("grants:\n"
-		     "- {name: other, allow: open, on: cameras, to: anyone, limit: {files: 9/day}}\n"
+		     "- {name: x, allow: open, on: cameras, to: anyone, limit: {files: 9/day}}\n"
 		     "- {name: g, allow: [open, stream], on: [footage], to: anyone, limit: {files:"
 		     " 3/week, minutes: 5/day}}\n");
 
@@ -539,6 +602,9 @@ int main(void)
 		cmocka_unit_test(nonsense_does_not_count),
 		cmocka_unit_test(a_stranger_cannot_stop_the_clock),
 		cmocka_unit_test(a_hand_over_ends_for_both),
+		cmocka_unit_test(numbered_opens_end_exactly),
+		cmocka_unit_test(a_numbered_close_ends_streams),
+		cmocka_unit_test(folders_are_no_recordings),
 		cmocka_unit_test(a_restart_closes_all),
 		cmocka_unit_test(any_grant_is_enough),
 		cmocka_unit_test(order_is_nothing),

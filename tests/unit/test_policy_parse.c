@@ -400,10 +400,10 @@ static void refuses_bad_conditions(void **state)
 		{ "peer: 10.0.0.1/32", "" },
 		{ "peer: '2001:db8::1/64'", "13: peer '2001:db8::1/64' has bits set behind its"
 					    " prefix; expected 2001:db8::/64" },
-		{ "peer: 10.0.0.0/33", "13: peer '10.0.0.0/33' is no network; expected an address or"
-				       " a network such as 10.0.0.0/8" },
-		{ "peer: 10.0.0.0/08", "13: peer '10.0.0.0/08' is no network; expected an address or"
-				       " a network such as 10.0.0.0/8" },
+		{ "peer: 10.0.0.0/33", "13: peer '10.0.0.0/33' is no network; expected an address"
+				       " or a network such as 10.0.0.0/8" },
+		{ "peer: 10.0.0.0/08", "13: peer '10.0.0.0/08' is no network; expected an address"
+				       " or a network such as 10.0.0.0/8" },
 		{ "peer: 10.0.0.0/", "13: peer '10.0.0.0/' is no network; expected an address or a"
 				     " network such as 10.0.0.0/8" },
 		{ "peer: 10.0/8", "13: peer '10.0/8' is no network; expected an address or a"

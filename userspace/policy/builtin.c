@@ -274,7 +274,8 @@ static void put_grant(const char *root, const struct recorder *r, const struct c
 	add_existing(root, r->exes, CW_ARRAY_SIZE(r->exes), S_IFREG, &exes);
 	add_units(root, r, &units);
 	if (!units.len || !exes.len) {
-		cw_buf_printf(grants, "  # %s is installed, but not as a unit of systemd: no grant\n",
+		cw_buf_printf(grants,
+			      "  # %s is installed, but not as a unit of systemd: no grant\n",
 			      r->name);
 		return;
 	}

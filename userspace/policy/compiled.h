@@ -83,6 +83,16 @@ struct cw_policy_grant_rules {
 	struct cw_policy_rate limits[CW_POLICY_LIMIT_MAX];
 };
 
+/*
+ * What rules most grants out at a glance. `exe_filter` has the bit of every executable that the
+ * grant names; all bits, if that is left open.
+ */
+struct cw_policy_candidate {
+	uint64_t exe_filter;
+	uint16_t grant;
+	uint8_t verbs;
+};
+
 struct cw_policy_asset_rules {
 	struct cw_policy_asset pub;
 	unsigned int column;
@@ -90,7 +100,7 @@ struct cw_policy_asset_rules {
 	size_t path_len;
 	unsigned int weight; /* of what the description states; the heaviest match wins */
 	/* Grants on this asset: those without a limit first, each part in the order of the file. */
-	uint16_t *grants;
+	struct cw_policy_candidate *grants;
 	size_t n_grants;
 };
 
@@ -130,6 +140,9 @@ void cw_policy_check_doubles(struct cw_policy_reader *r, const struct cw_policy 
 size_t cw_policy_match_asset(const struct cw_policy *p, const struct cw_asset *asset);
 /* True if `path` is `dir` or lies below it, by whole components. */
 bool cw_policy_is_below(const char *path, const char *dir, size_t dir_len);
+/* The bit of an executable in filters; NULL has one too. */
+uint64_t cw_policy_exe_bit(const char *exe);
+uint64_t cw_policy_exe_filter(const struct cw_policy_grant_rules *g);
 /* Number of conditions that hold before the first that does not; n_conds: all hold. */
 size_t cw_policy_match_conds(const struct cw_policy *p, const struct cw_policy_grant_rules *g,
 			     const struct cw_event *e);

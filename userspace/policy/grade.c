@@ -67,6 +67,7 @@ static const struct {
 	enum cw_severity severity;
 } gaps[] = {
 	{ "files", HIGH },
+	{ "names", HIGH },
 	{ "streams", MEDIUM },
 	{ "paths", MEDIUM },
 	{ "output", MEDIUM },

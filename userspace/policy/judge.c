@@ -87,7 +87,7 @@ static void explain_no_grant(struct cw_policy *p, size_t asset, unsigned int ver
 	}
 	a = &p->assets[asset];
 	for (size_t i = 0; i < a->n_grants; i++) {
-		const struct cw_policy_grant_rules *g = &p->grants[a->grants[i]];
+		const struct cw_policy_grant_rules *g = &p->grants[a->grants[i].grant];
 		bool able = !(verbs & ~g->verbs);
 		size_t score = able ? 1 + cw_policy_match_conds(p, g, e) : 0;
 
@@ -147,23 +147,25 @@ static void allow(struct cw_event *e, const struct cw_policy_grant_rules *g)
 
 static void judge_access(struct cw_policy *p, size_t asset, struct cw_event *e)
 {
-	const struct cw_policy_asset_rules *a;
+	const struct cw_policy_asset_rules *a = asset == CW_POLICY_NO_ASSET ? NULL :
+									      &p->assets[asset];
 	const struct cw_policy_grant_rules *within = NULL;
+	uint64_t exe = cw_policy_exe_bit(e->process.exe);
 	struct cw_policy_excess excess, first;
 	unsigned int verbs = verbs_of(e);
 	bool over = false;
 
-	for (size_t i = 0; asset != CW_POLICY_NO_ASSET && i < p->assets[asset].n_grants; i++) {
-		const struct cw_policy_grant_rules *g;
+	for (size_t i = 0; a && i < a->n_grants; i++) {
+		const struct cw_policy_candidate *c = &a->grants[i];
+		const struct cw_policy_grant_rules *g = &p->grants[c->grant];
 
-		a = &p->assets[asset];
-		g = &p->grants[a->grants[i]];
-		if ((verbs & ~g->verbs) || cw_policy_match_conds(p, g, e) != g->n_conds)
+		if ((verbs & ~c->verbs) || !(exe & c->exe_filter) ||
+		    cw_policy_match_conds(p, g, e) != g->n_conds)
 			continue;
 		if (!g->limited)
 			return allow(e, g);
 		/* Each counts what it covers, also when another one settles it. */
-		if (cw_policy_limit_charge(p, a->grants[i], asset, e, &excess)) {
+		if (cw_policy_limit_charge(p, c->grant, asset, e, &excess)) {
 			within = within ? within : g;
 		} else if (!over) {
 			over = true;
@@ -184,17 +186,19 @@ static void judge_access(struct cw_policy *p, size_t asset, struct cw_event *e)
 static size_t covering(struct cw_policy *p, size_t asset, const struct cw_event *e, uint16_t *list)
 {
 	const struct cw_policy_asset_rules *a = &p->assets[asset];
+	uint64_t exe = cw_policy_exe_bit(e->process.exe);
 	size_t n = 0;
 
 	for (size_t i = 0; i < a->n_grants; i++) {
-		const struct cw_policy_grant_rules *g = &p->grants[a->grants[i]];
+		const struct cw_policy_candidate *c = &a->grants[i];
+		const struct cw_policy_grant_rules *g = &p->grants[c->grant];
 
-		if (!(g->verbs & (CW_POLICY_OPEN | CW_POLICY_WRITE)) ||
+		if (!(c->verbs & (CW_POLICY_OPEN | CW_POLICY_WRITE)) || !(exe & c->exe_filter) ||
 		    cw_policy_match_conds(p, g, e) != g->n_conds)
 			continue;
 		if (!g->limited)
 			return 0;
-		list[n++] = a->grants[i];
+		list[n++] = c->grant;
 	}
 	return n;
 }
@@ -243,13 +247,18 @@ static void judge_gap(struct cw_policy *p, struct cw_event *e)
 	flag_fixed(e, CW_CLASS_BLIND, cw_policy_gap_severity(e), "gap", words(p), NULL);
 }
 
-static void judge_canary(struct cw_event *e)
+static void judge_canary(struct cw_policy *p, struct cw_event *e)
 {
 	const struct cw_detail *ok = cw_event_detail(e, "ok");
+	const struct cw_detail *wrong = cw_event_detail(e, "wrong");
 
-	if (ok && (ok->type == CW_DETAIL_BOOL || ok->type == CW_DETAIL_UINT) && !ok->u)
-		flag_fixed(e, CW_CLASS_BLIND, CW_SEVERITY_CRITICAL, "canary",
-			   "the canary's own access was not seen", NULL);
+	if (!ok || (ok->type != CW_DETAIL_BOOL && ok->type != CW_DETAIL_UINT) || ok->u)
+		return;
+	cw_buf_reset(&p->why);
+	cw_buf_puts(&p->why, "the canary's own access was not seen as it was made");
+	if (wrong && wrong->type == CW_DETAIL_STRING && wrong->s)
+		cw_buf_printf(&p->why, ": %s", wrong->s);
+	flag_fixed(e, CW_CLASS_BLIND, CW_SEVERITY_CRITICAL, "canary", words(p), NULL);
 }
 
 static void judge_tamper(struct cw_event *e)
@@ -268,7 +277,7 @@ void cw_policy_judge(struct cw_policy *p, struct cw_event *e)
 	if (e->kind == CW_KIND_GAP)
 		judge_gap(p, e);
 	else if (e->kind == CW_KIND_CANARY)
-		judge_canary(e);
+		judge_canary(p, e);
 	else if (e->kind == CW_KIND_CLOSE)
 		judge_close(p, asset, e);
 	else if (e->kind == CW_KIND_TAMPER ||

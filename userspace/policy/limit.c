@@ -35,6 +35,7 @@ struct object {
 	uint64_t id;
 };
 
+#define SPACE_OPEN  UINT64_MAX	     /* the number of an open */
 #define SPACE_PATH  (UINT64_MAX - 1)
 #define SPACE_ASSET (UINT64_MAX - 2)
 #define SPACE_NONE  (UINT64_MAX - 3) /* nothing tells it from any other */
@@ -155,6 +156,28 @@ static struct object object_of(const struct cw_event *e)
 	if (is_device(e) ? name != NULL : a->path != NULL)
 		return (struct object){ SPACE_PATH, hash_text(is_device(e) ? name : a->path) };
 	return (struct object){ SPACE_NONE, NO_OBJECT };
+}
+
+static bool is_directory(const struct cw_event *e)
+{
+	const struct cw_detail *d = cw_event_detail(e, "directory");
+
+	return d && d->type == CW_DETAIL_BOOL && d->u;
+}
+
+static uint64_t open_id_of(const struct cw_event *e)
+{
+	const struct cw_detail *d = cw_event_detail(e, "open_id");
+
+	return d && d->type == CW_DETAIL_UINT ? d->u : 0;
+}
+
+/* What a close will name: the one open, if it has a number, else the thing that was opened. */
+static struct object opened_of(const struct cw_event *e)
+{
+	uint64_t id = open_id_of(e);
+
+	return id ? (struct object){ SPACE_OPEN, id } : object_of(e);
 }
 
 /* A camera has several nodes; if the policy names it by what they share, they are one. */
@@ -424,7 +447,7 @@ static void drop_hold(struct cw_policy_usage *u, struct hold **at)
 static void begin_hold(struct cw_policy *p, struct entry *entry, const struct cw_event *e)
 {
 	struct cw_policy_usage *u = p->usage;
-	struct object object = object_of(e);
+	struct object object = opened_of(e);
 	struct hold **at = find_hold(u, &object, entry);
 
 	/* Nothing ran before now: the clock starts here, not where it last stood. */
@@ -450,7 +473,7 @@ static void begin_hold(struct cw_policy *p, struct entry *entry, const struct cw
 		return;
 	}
 	(*at)->since_ns = e->time_ns;
-	if (e->kind == CW_KIND_RECEIVE)
+	if (e->kind != CW_KIND_OPEN)
 		(*at)->n_received += (*at)->n_received < UINT32_MAX;
 	else
 		(*at)->n_open += (*at)->n_open < UINT32_MAX;
@@ -549,7 +572,7 @@ static bool is_stream_start(const struct cw_event *e)
 /* The stream's own time ends; the device may stay open. */
 static void end_stream(struct cw_policy *p, struct entry *entry, const struct cw_event *e)
 {
-	struct object object = object_of(e);
+	struct object object = opened_of(e);
 	struct hold **at = find_hold(p->usage, &object, entry);
 
 	if (!*at) {
@@ -560,6 +583,21 @@ static void end_stream(struct cw_policy *p, struct entry *entry, const struct cw
 		(*at)->n_stream--;
 	if (!(*at)->n_open && !(*at)->n_received && !(*at)->n_stream)
 		drop_hold(p->usage, at);
+}
+
+/* What is inherited counts from its first use, if the close can be told to be of it. */
+static bool begins(const struct cw_event *e)
+{
+	switch (e->kind) {
+	case CW_KIND_OPEN:
+	case CW_KIND_RECEIVE:
+		return true;
+	case CW_KIND_USE:
+	case CW_KIND_MAP:
+		return open_id_of(e) != 0;
+	default:
+		return is_stream_start(e);
+	}
 }
 
 static bool charge_minutes(struct cw_policy *p, struct entry *entry, const struct cw_event *e,
@@ -574,7 +612,7 @@ static bool charge_minutes(struct cw_policy *p, struct entry *entry, const struc
 	if (over)
 		exceed(p, entry, CW_POLICY_MINUTES, 0, e->time_ns, ret_excess);
 	/* Time beyond the limit counts too, or the next message would show less than there was. */
-	if (counts && (e->kind == CW_KIND_OPEN || e->kind == CW_KIND_RECEIVE || is_stream_start(e)))
+	if (counts && begins(e))
 		begin_hold(p, entry, e);
 	return over;
 }
@@ -584,10 +622,13 @@ bool cw_policy_limit_charge(struct cw_policy *p, size_t grant, size_t asset,
 {
 	const struct cw_policy_rate *limits = p->grants[grant].limits;
 	bool counts = e->kind != CW_KIND_DENIED && e->result >= 0, over = false;
-	struct entry *entry = get_entry(p, grant, e);
 	struct cw_policy_excess excess;
 	struct object object;
+	struct entry *entry;
 
+	if (is_directory(e)) /* no recording: only the way there */
+		return true;
+	entry = get_entry(p, grant, e);
 	/* Every limit counts, also behind the first that is exceeded; the first is reported. */
 	if (limits[CW_POLICY_FILES].max && !is_device(e)) {
 		object = object_of(e);
@@ -612,8 +653,9 @@ static bool is_own(struct cw_policy_usage *u, const struct hold *h,
 }
 
 /*
- * One close tells of one open. It ends the closer's, and also that of whoever opened what was handed
- * on (it began when the close says), or got it from there (it began later).
+ * One close tells of one open. Where the event has no number for it, that is the closer's, and
+ * also that of whoever opened what was handed on (it began when the close says), or got it from
+ * there (it began later).
  */
 static bool ends_with(const struct hold *h, bool own, const struct cw_event *e)
 {
@@ -637,19 +679,38 @@ static bool end_open(struct hold *h)
 	return !h->n_open && !h->n_received;
 }
 
+/* Streams have no number of an open: those of the closer on the device end with it. */
+static void end_streams(struct cw_policy *p, const struct cw_event *e, const struct person *person)
+{
+	struct object object = object_of(e);
+	struct hold **at = &p->usage->holds[hash_object(&object) & (BUCKETS - 1)];
+
+	while (*at) {
+		struct hold *h = *at;
+
+		if (!same_object(&h->object, &object) || h->n_open || h->n_received ||
+		    !is_own(p->usage, h, person)) {
+			at = &h->next;
+			continue;
+		}
+		run_clock(p, h->entry, e->time_ns);
+		drop_hold(p->usage, at);
+	}
+}
+
 bool cw_policy_limit_close(struct cw_policy *p, const struct cw_event *e, bool *ret_known,
 			   struct cw_policy_excess *ret_excess)
 {
-	struct object object = object_of(e);
+	struct object object = opened_of(e);
 	struct person person = person_of(e);
 	struct hold **at = &p->usage->holds[hash_object(&object) & (BUCKETS - 1)];
-	bool within = false, over = false, known = false;
+	bool exact = object.space == SPACE_OPEN, within = false, over = false, known = false;
 
 	while (*at) {
 		struct hold *h = *at;
 
 		if (!same_object(&h->object, &object) ||
-		    !ends_with(h, is_own(p->usage, h, &person), e)) {
+		    !(exact || ends_with(h, is_own(p->usage, h, &person), e))) {
 			at = &h->next;
 			continue;
 		}
@@ -659,11 +720,13 @@ bool cw_policy_limit_close(struct cw_policy *p, const struct cw_event *e, bool *
 			within = true;
 		else if (!over)
 			over = exceed(p, h->entry, CW_POLICY_MINUTES, 0, e->time_ns, ret_excess);
-		if (end_open(h))
+		if (exact || end_open(h))
 			drop_hold(p->usage, at);
 		else
 			at = &h->next;
 	}
+	if (exact)
+		end_streams(p, e, &person);
 	*ret_known = known;
 	return over && !within;
 }
@@ -673,6 +736,8 @@ bool cw_policy_limit_add_unseen(struct cw_policy *p, const uint16_t *grants, siz
 {
 	bool within = false, over = false;
 
+	if (is_directory(e))
+		return false;
 	for (size_t i = 0; i < n; i++) {
 		struct entry *entry;
 		bool added = true;

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Which asset an event is about, which conditions of a grant it meets, and words for the one it does
- * not. A fact that is not known meets nothing.
+ * Which asset an event is about, which conditions of a grant it meets, and words for the one that
+ * it does not. A fact that is not known meets nothing.
  */
 #include <arpa/inet.h>
 
-#include "enrich/cgroup.h"
 #include "policy/compiled.h"
 
 #define CONTAINER_ID_MIN 12 /* the short form of a container's id, in hexadecimal digits */
@@ -67,9 +66,9 @@ static size_t match_device(const struct cw_policy *p, const struct cw_asset *a)
 }
 
 /*
- * The root is what the object really belongs to; the path is a name it has now. So a path only picks
- * a finer asset below the root, and speaks for itself only where no asset fits the root: a folder
- * mounted or linked into another does not change whose it is.
+ * The root is what the object really belongs to; the path is a name it has now. So a path only
+ * picks a finer asset below the root, and speaks for itself only where no asset fits the root: a
+ * folder mounted or linked into another does not change whose it is.
  */
 static size_t match_tree(const struct cw_policy *p, const struct cw_asset *a)
 {
@@ -118,6 +117,29 @@ static uint32_t uid_of(const struct cw_process *process)
 	return process->pid || process->uid ? process->uid : CW_NO_UID;
 }
 
+uint64_t cw_policy_exe_bit(const char *exe)
+{
+	size_t len = exe ? strlen(exe) : 0;
+	uint32_t h = (uint32_t)len;
+
+	/* Paths differ at their ends. */
+	for (size_t i = len > 8 ? len - 8 : 0; i < len; i++)
+		h = (h ^ (unsigned char)exe[i]) * 0x01000193U;
+	return 1ULL << (h >> 26);
+}
+
+uint64_t cw_policy_exe_filter(const struct cw_policy_grant_rules *g)
+{
+	const struct cw_policy_cond *c = &g->conds[0];
+	uint64_t filter = 0;
+
+	if (!g->n_conds || c->kind != CW_POLICY_EXE)
+		return UINT64_MAX;
+	for (size_t i = 0; i < c->n; i++)
+		filter |= c->values[i].pattern ? UINT64_MAX : cw_policy_exe_bit(c->values[i].text);
+	return filter;
+}
+
 static bool any_exe(const struct cw_policy_cond *c, const char *exe)
 {
 	size_t len;
@@ -135,6 +157,7 @@ static bool any_exe(const struct cw_policy_cond *c, const char *exe)
 	return false;
 }
 
+/* No wildcard passes a slash: what is before one in a unit is whose manager made it. */
 static bool any_text(const struct cw_policy_cond *c, const char *text)
 {
 	if (!text)
@@ -142,7 +165,7 @@ static bool any_text(const struct cw_policy_cond *c, const char *text)
 	for (size_t i = 0; i < c->n; i++) {
 		const struct cw_policy_value *v = &c->values[i];
 
-		if (v->pattern ? cw_policy_glob(v->text, text, false) : !strcmp(v->text, text))
+		if (v->pattern ? cw_policy_glob(v->text, text, true) : !strcmp(v->text, text))
 			return true;
 	}
 	return false;
@@ -157,12 +180,6 @@ static bool any_user(const struct cw_policy_cond *c, uint32_t uid, const char *n
 			return true;
 	}
 	return false;
-}
-
-/* Inside a part of the tree that was handed to somebody, he can call a unit what he likes. */
-static bool is_made_up(const struct cw_process *process)
-{
-	return process->cgroup && !cw_cgroup_unit_is_system(process->cgroup);
 }
 
 /* The long and the short form of an id mean the same container. */
@@ -267,7 +284,7 @@ static bool holds_for_process(const struct cw_policy_cond *c, const struct cw_pr
 	case CW_POLICY_USER:
 		return any_user(c, uid_of(process), process->user);
 	case CW_POLICY_UNIT:
-		return any_text(c, process->unit) && !is_made_up(process);
+		return any_text(c, process->unit);
 	case CW_POLICY_CONTAINER:
 		return any_container(c, process->container);
 	case CW_POLICY_PARENT:
@@ -341,15 +358,6 @@ static void explain_exe(const struct cw_policy_cond *c, const struct cw_process 
 		cw_buf_printf(out, "executable %s has been deleted or replaced", process->exe);
 	else
 		explain_text(c, "executable", process->exe, out);
-}
-
-static void explain_unit(const struct cw_policy_cond *c, const struct cw_process *process,
-			 struct cw_buf *out)
-{
-	if (any_text(c, process->unit))
-		cw_buf_printf(out, "unit %s is not one of the system's manager", process->unit);
-	else
-		explain_text(c, "unit", process->unit, out);
 }
 
 /* Sixteen digits tell two files apart for a reader; the event has them all. */
@@ -468,7 +476,7 @@ void cw_policy_explain(const struct cw_policy *p, const struct cw_policy_grant_r
 	case CW_POLICY_USER:
 		return explain_user(c, "user", uid_of(process), process->user, out);
 	case CW_POLICY_UNIT:
-		return explain_unit(c, process, out);
+		return explain_text(c, "unit", process->unit, out);
 	case CW_POLICY_CONTAINER:
 		return explain_text(c, "container", process->container, out);
 	case CW_POLICY_LOGIN:

@@ -137,7 +137,7 @@ static void take_kind(struct cw_policy_reader *r, const struct cw_policy_node *n
 			a->pub.kind = (enum cw_asset_kind)cw_asset_kind_parse(text);
 	if (a->pub.kind)
 		return;
-	close = cw_policy_suggest(text, kinds, CW_ARRAY_SIZE(kinds));
+	close = cw_policy_suggest(r, text, kinds, CW_ARRAY_SIZE(kinds));
 	cw_policy_shown(text, shown, sizeof(shown));
 	if (close)
 		cw_policy_fault(r, node, "unknown kind '%s'; did you mean '%s'? Expected " KINDS,
@@ -335,7 +335,8 @@ static void take_assets(struct cw_policy_reader *r, const struct cw_policy_node 
 		take_asset(r, value);
 	for (size_t i = 0; i < p->n_assets; i++)
 		for (size_t j = 0; j < CW_ARRAY_SIZE(kind_words); j++)
-			check_kind_word(r, p, &p->assets[i], kind_words[j].word, kind_words[j].kind);
+			check_kind_word(r, p, &p->assets[i], kind_words[j].word,
+					kind_words[j].kind);
 }
 
 /* Conditions: one parser for each kind of value. */
@@ -408,7 +409,7 @@ static void value_of_unit(struct cw_policy_reader *r, const struct cw_policy_nod
 {
 	v->text = node->text;
 	v->pattern = is_pattern(node->text);
-	if (strchr(node->text, '/') || (!v->pattern && !strchr(node->text, '.')))
+	if (!v->pattern && !strchr(node->text, '.'))
 		bad(r, node, what, "is no unit", expected);
 }
 
@@ -432,7 +433,7 @@ static void value_of_origin(struct cw_policy_reader *r, const struct cw_policy_n
 		v->origin = (enum cw_origin_type)origin;
 		return;
 	}
-	close = cw_policy_suggest(node->text, origins, CW_ARRAY_SIZE(origins));
+	close = cw_policy_suggest(r, node->text, origins, CW_ARRAY_SIZE(origins));
 	bad(r, node, what, "is not known", close ? close : expected);
 }
 
@@ -566,7 +567,7 @@ static void take_verb(struct cw_policy_reader *r, const struct cw_policy_node *n
 		g->verbs |= verbs[i].verb;
 		return;
 	}
-	close = cw_policy_suggest(node->text, names, CW_ARRAY_SIZE(names));
+	close = cw_policy_suggest(r, node->text, names, CW_ARRAY_SIZE(names));
 	if (close)
 		bad(r, node, "verb", "is not known", close);
 	else
@@ -591,7 +592,7 @@ static void unknown_asset(struct cw_policy_reader *r, const struct cw_policy_nod
 		names[n++] = p->assets[i].pub.name;
 	for (size_t i = 0; i < CW_ARRAY_SIZE(kind_words); i++)
 		names[n++] = kind_words[i].word;
-	close = cw_policy_suggest(node->text, names, n);
+	close = cw_policy_suggest(r, node->text, names, n);
 	cw_policy_shown(node->text, shown, sizeof(shown));
 	if (close)
 		cw_policy_fault(r, node, "unknown asset '%s'; did you mean '%s'? Expected %s",
@@ -670,7 +671,8 @@ static void take_hours(struct cw_policy_reader *r, const struct cw_policy_node *
 	if (cw_policy_parse_hours(text, &g->hours_from, &g->hours_to))
 		bad(r, node, "hours", "are no hours", expected);
 	else if (g->hours_from == g->hours_to)
-		bad(r, node, "hours", "are empty", "an end other than the start (no 'hours': always)");
+		bad(r, node, "hours", "are empty",
+		    "an end other than the start (no 'hours': always)");
 	else
 		add_cond(g, CW_POLICY_HOURS, node);
 }
@@ -859,9 +861,16 @@ static void index_grants(struct cw_policy_reader *r, struct cw_policy *p)
 		if (!asset->grants)
 			return;
 		for (int limited = 0; limited < 2; limited++)
-			for (size_t g = 0; g < p->n_grants; g++)
-				if (p->grants[g].on[a] && p->grants[g].limited == limited)
-					asset->grants[asset->n_grants++] = (uint16_t)g;
+			for (size_t g = 0; g < p->n_grants; g++) {
+				const struct cw_policy_grant_rules *rules = &p->grants[g];
+
+				if (!rules->on[a] || rules->limited != limited)
+					continue;
+				asset->grants[asset->n_grants++] = (struct cw_policy_candidate){
+					cw_policy_exe_filter(rules), (uint16_t)g,
+					(uint8_t)rules->verbs,
+				};
+			}
 	}
 }
 

@@ -61,9 +61,9 @@ const struct cw_policy_asset *cw_policy_asset(const struct cw_policy *p, size_t 
 const struct cw_policy_grant *cw_policy_grant(const struct cw_policy *p, size_t i);
 
 /*
- * Judges one event: sets e->asset.name where an asset of the policy matches, and e->verdict. Must be
- * called in the order of the stream. Strings that it sets live until the next call for `p`. An allow
- * costs no allocation unless its grant has a limit; its `why` is the grant's reason or NULL.
+ * Judges one event: sets e->asset.name where an asset of the policy matches, and e->verdict. Must
+ * be called in the order of the stream. Strings that it sets live until the next call for `p`. An
+ * allow costs no allocation unless its grant has a limit; its `why` is the grant's reason or NULL.
  */
 void cw_policy_judge(struct cw_policy *p, struct cw_event *e);
 

@@ -3,7 +3,8 @@
 
 #include "policy/schema.h"
 
-#define WORD_MAX 32 /* longest word that suggestions are made for */
+#define WORD_MAX  32 /* longest word that suggestions are made for */
+#define SLIPS_MAX 256
 
 void cw_policy_fault(struct cw_policy_reader *r, const struct cw_policy_node *node,
 		     const char *fmt, ...)
@@ -84,13 +85,14 @@ static unsigned int distance(const char *a, const char *b)
 	return last[nb];
 }
 
-const char *cw_policy_suggest(const char *text, const char *const *names, size_t n)
+const char *cw_policy_suggest(const struct cw_policy_reader *r, const char *text,
+			      const char *const *names, size_t n)
 {
 	size_t len = strlen(text);
 	unsigned int best = len < 5 ? 2 : 3; /* one less is the most that still looks like a slip */
 	const char *found = NULL;
 
-	if (len > WORD_MAX)
+	if (len > WORD_MAX || r->faults->n > SLIPS_MAX)
 		return NULL;
 	for (size_t i = 0; i < n; i++) {
 		unsigned int d;
@@ -121,7 +123,7 @@ static void unknown_key(struct cw_policy_reader *r, const struct cw_policy_node 
 		r->no_memory = true;
 		return;
 	}
-	close = cw_policy_suggest(key->text, names, n);
+	close = cw_policy_suggest(r, key->text, names, n);
 	cw_policy_shown(key->text, shown, sizeof(shown));
 	if (close)
 		cw_policy_fault(r, key, "unknown key '%s' of %s; did you mean '%s'? Expected %s",

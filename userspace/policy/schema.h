@@ -51,8 +51,12 @@ size_t cw_policy_walk_list(struct cw_policy_reader *r, const struct cw_policy_no
 			   void *object);
 /* Number of scalars that cw_policy_walk_list() would give at most. */
 size_t cw_policy_list_size(const struct cw_policy_node *node);
-/* The one of `n` names that is closest to a misspelt one, or NULL if none is close. */
-const char *cw_policy_suggest(const char *text, const char *const *names, size_t n);
+/*
+ * The one of `n` names that is closest to a misspelt one, or NULL if none is close. NULL also once
+ * there are more faults than slips: the search is dear, and a file may be all faults.
+ */
+const char *cw_policy_suggest(const struct cw_policy_reader *r, const char *text,
+			      const char *const *names, size_t n);
 /* Copies at most `size - 1` bytes of `text`, control characters as `?`, cut with "...". */
 const char *cw_policy_shown(const char *text, char *buf, size_t size);
 void *cw_policy_take_memory(struct cw_policy_reader *r, size_t size);

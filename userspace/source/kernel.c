@@ -205,7 +205,7 @@ static int keep_words(enum libbpf_print_level level, const char *format, va_list
 	if (level == LIBBPF_WARN)
 		vsnprintf(libbpf_words, sizeof(libbpf_words), format, again);
 	va_end(again);
-	return level != LIBBPF_DEBUG && getenv("CAMWARDEN_DEBUG_LIBBPF") ?
+	return (level != LIBBPF_DEBUG || getenv("CW_STATS")) && getenv("CAMWARDEN_DEBUG_LIBBPF") ?
 		       vfprintf(stderr, format, ap) : 0;
 }
 
@@ -235,7 +235,8 @@ int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors,
 		return -ENOMEM;
 	libbpf_set_print(keep_words);
 	libbpf_words[0] = '\0';
-	k->skel = probes_bpf__open();
+	LIBBPF_OPTS(bpf_object_open_opts, oo, .kernel_log_level = getenv("CW_STATS") ? 4 : 0);
+	k->skel = probes_bpf__open_opts(&oo);
 	if (!k->skel) {
 		r = -errno;
 		goto fail;
