@@ -6,6 +6,7 @@
  */
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -672,6 +673,7 @@ static int start(struct pipeline *p)
 	p->signals = open_signals();
 	p->uevents = open_uevents();
 	p->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	malloc_trim(0); /* loading the probes took megabytes that nothing needs any more */
 	p->next_canary_ns = boot_now();
 	if (p->config->duration_s)
 		p->end_ns = boot_now() + p->config->duration_s * CW_NSEC_PER_SEC;

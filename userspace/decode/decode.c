@@ -5,7 +5,8 @@
 
 #include "decode/decode.h"
 
-#define PROCESSES_MAX 2048 /* kept at once; ended ones go first, then the least used */
+#define LIVE_MAX      2048 /* processes kept at once; the least used goes */
+#define ENDED_MAX     512  /* ended ones, for records that are still on their way; the first goes */
 #define HASH_SIZE     1024
 #define OPENS_MAX     4096 /* paths of open files that a later record names by number only */
 #define CW_PF_KTHREAD 0x00200000 /* include/linux/sched.h */
@@ -15,11 +16,15 @@ struct open_path {
 	char *path;
 };
 
+struct proc_list {
+	struct cw_proc *newest, *oldest;
+	size_t n;
+};
+
 struct cw_decode {
 	struct cw_decode_ops ops;
 	struct cw_proc *hash[HASH_SIZE];
-	struct cw_proc *newest, *oldest;
-	size_t n;
+	struct proc_list live, ended;
 	struct open_path opens[OPENS_MAX]; /* by id modulo size; an older one gives way */
 	struct cw_buf path, target;
 };
@@ -50,39 +55,29 @@ static void forget_facts(struct cw_proc *p)
 	}
 }
 
-static void unlink_used(struct cw_decode *d, struct cw_proc *p)
+static void take_off(struct proc_list *l, struct cw_proc *p)
 {
 	if (p->newer)
 		p->newer->older = p->older;
 	else
-		d->newest = p->older;
+		l->newest = p->older;
 	if (p->older)
 		p->older->newer = p->newer;
 	else
-		d->oldest = p->newer;
+		l->oldest = p->newer;
 	p->newer = p->older = NULL;
+	l->n--;
 }
 
-static void push_newest(struct cw_decode *d, struct cw_proc *p)
+static void put_on(struct proc_list *l, struct cw_proc *p)
 {
-	p->older = d->newest;
-	p->newer = NULL;
-	if (d->newest)
-		d->newest->newer = p;
+	p->older = l->newest;
+	if (l->newest)
+		l->newest->newer = p;
 	else
-		d->oldest = p;
-	d->newest = p;
-}
-
-static void push_oldest(struct cw_decode *d, struct cw_proc *p)
-{
-	p->newer = d->oldest;
-	p->older = NULL;
-	if (d->oldest)
-		d->oldest->older = p;
-	else
-		d->newest = p;
-	d->oldest = p;
+		l->oldest = p;
+	l->newest = p;
+	l->n++;
 }
 
 static void drop(struct cw_decode *d, struct cw_proc *p)
@@ -93,10 +88,9 @@ static void drop(struct cw_decode *d, struct cw_proc *p)
 		at = &(*at)->hash_next;
 	if (*at)
 		*at = p->hash_next;
-	unlink_used(d, p);
+	take_off(p->exited ? &d->ended : &d->live, p);
 	forget_facts(p);
 	free(p);
-	d->n--;
 }
 
 static struct cw_proc *find(struct cw_decode *d, uint32_t tgid, uint64_t start_ns)
@@ -113,13 +107,13 @@ static struct cw_proc *find_or_add(struct cw_decode *d, uint32_t tgid, uint64_t 
 
 	if (p) {
 		if (!p->exited) {
-			unlink_used(d, p);
-			push_newest(d, p);
+			take_off(&d->live, p);
+			put_on(&d->live, p);
 		}
 		return p;
 	}
-	if (d->n >= PROCESSES_MAX)
-		drop(d, d->oldest);
+	if (d->live.n >= LIVE_MAX)
+		drop(d, d->live.oldest);
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
@@ -128,8 +122,7 @@ static struct cw_proc *find_or_add(struct cw_decode *d, uint32_t tgid, uint64_t 
 	at = &d->hash[slot_of(tgid, start_ns)];
 	p->hash_next = *at;
 	*at = p;
-	push_newest(d, p);
-	d->n++;
+	put_on(&d->live, p);
 	return p;
 }
 
@@ -172,7 +165,7 @@ struct cw_proc *cw_decode_process(struct cw_decode *d, uint32_t tgid, uint64_t s
 
 size_t cw_decode_n_processes(const struct cw_decode *d)
 {
-	return d->n;
+	return d->live.n + d->ended.n;
 }
 
 /* ---- paths ---- */
@@ -250,6 +243,7 @@ static void take_argv(struct cw_proc *p, const struct cw_record_process *r)
 static void take_process(struct cw_decode *d, const struct cw_record_process *r)
 {
 	struct cw_proc *p = find_or_add(d, r->task.tgid, r->task.start_ns);
+	struct cw_task now;
 
 	if (!p)
 		return;
@@ -260,6 +254,10 @@ static void take_process(struct cw_decode *d, const struct cw_record_process *r)
 		return;
 	forget_facts(p);
 	p->task = r->task;
+	/* Of what was there before, the connection was worked out after this record was made. */
+	if (r->task.flags & CW_TASK_SEEDED && !r->task.conn.family &&
+	    !d->ops.task(d->ops.ctx, r->task.tgid, &now) && now.start_ns == r->task.start_ns)
+		p->task.conn = now.conn;
 	p->known = true;
 	p->ns_pid = r->ns_pid;
 	take_argv(p, r);
@@ -274,19 +272,18 @@ static void take_process(struct cw_decode *d, const struct cw_record_process *r)
 	name_lineage(d, p);
 }
 
-/* Records about an ended process may still be on their way: it only becomes the first to go. */
+/* Records about an ended process may still be on their way: it stays for a while. */
 static void take_exit(struct cw_decode *d, const struct cw_record_exit *r)
 {
 	struct cw_proc *p = find(d, r->tgid, r->start_ns);
 
 	if (!p || p->exited)
 		return;
+	take_off(&d->live, p);
 	p->exited = true;
-	unlink_used(d, p);
-	push_oldest(d, p);
-	/* Of those that ended some are kept, in the order of their end. */
-	if (p->newer && p->newer->exited && d->n > PROCESSES_MAX / 2)
-		drop(d, p->newer);
+	put_on(&d->ended, p);
+	if (d->ended.n > ENDED_MAX)
+		drop(d, d->ended.oldest);
 }
 
 static void fill_origin(struct cw_event *e, const struct cw_proc *p, const struct cw_actor *a)
@@ -553,8 +550,10 @@ void cw_decode_free(struct cw_decode *d)
 {
 	if (!d)
 		return;
-	while (d->oldest)
-		drop(d, d->oldest);
+	while (d->live.oldest)
+		drop(d, d->live.oldest);
+	while (d->ended.oldest)
+		drop(d, d->ended.oldest);
 	for (size_t i = 0; i < OPENS_MAX; i++)
 		free(d->opens[i].path);
 	cw_buf_free(&d->path);

@@ -164,7 +164,7 @@ static void choose_programs(struct probes_bpf *skel, const struct cw_ladder *l, 
 static void size_rings(struct probes_bpf *skel)
 {
 	long page = sysconf(_SC_PAGESIZE);
-	__u32 devices = 512 * 1024, files = 4 * 1024 * 1024;
+	__u32 devices = 256 * 1024, files = 1024 * 1024;
 
 	if (page > 0 && devices < (__u32)page)
 		devices = (__u32)page;

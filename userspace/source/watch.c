@@ -56,8 +56,8 @@ struct cw_watch {
 	int fan;
 	bool renames; /* the kernel has FAN_RENAME */
 	struct dir *dirs[DIR_SLOTS];
-	struct pending *pending;
-	size_t head, n_pending;
+	struct pending *pending; /* those that wait start at head */
+	size_t head, n_pending, room;
 	uint64_t lost;
 	char *path, *to; /* of the event handed out last */
 };
@@ -309,17 +309,40 @@ int cw_watch_rescan(struct cw_watch *w, uint32_t index, const char *path)
 
 /* ---- fanotify: reading ---- */
 
+/* Makes room at the end of the queue, by moving it to the front or by growth up to a bound. */
+static bool reserve_pending(struct cw_watch *w)
+{
+	size_t room = w->room ? w->room * 2 : 64;
+	struct pending *grown;
+
+	if (w->head + w->n_pending < w->room)
+		return true;
+	if (w->head > w->room / 2) {
+		memmove(w->pending, w->pending + w->head, w->n_pending * sizeof(*w->pending));
+		w->head = 0;
+		return true;
+	}
+	if (room > PENDING_MAX)
+		return false;
+	grown = realloc(w->pending, room * sizeof(*grown));
+	if (!grown)
+		return false;
+	w->pending = grown;
+	w->room = room;
+	return true;
+}
+
 static void push_event(struct cw_watch *w, const struct cw_name_event *e, char *path, char *to)
 {
 	struct pending *p;
 
-	if (w->n_pending >= PENDING_MAX || !path) {
+	if (!path || !reserve_pending(w)) {
 		w->lost++;
 		free(path);
 		free(to);
 		return;
 	}
-	p = &w->pending[(w->head + w->n_pending++) % PENDING_MAX];
+	p = &w->pending[w->head + w->n_pending++];
 	p->at_ms = now_ms();
 	p->e = *e;
 	p->path = path;
@@ -541,12 +564,13 @@ bool cw_watch_read(struct cw_watch *w)
 int cw_watch_next(struct cw_watch *w, unsigned int age_ms, struct cw_name_event *ret_event,
 		  uint64_t *ret_lost)
 {
-	struct pending *p = &w->pending[w->head];
+	struct pending *p;
 
 	*ret_lost = w->lost;
 	w->lost = 0;
 	if (!w->n_pending)
 		return 0;
+	p = &w->pending[w->head];
 	if (now_ms() - p->at_ms < age_ms)
 		return -EAGAIN;
 	free(w->path);
@@ -556,8 +580,8 @@ int cw_watch_next(struct cw_watch *w, unsigned int age_ms, struct cw_name_event 
 	*ret_event = p->e;
 	ret_event->path = w->path;
 	ret_event->to = w->to;
-	w->head = (w->head + 1) % PENDING_MAX;
 	w->n_pending--;
+	w->head = w->n_pending ? w->head + 1 : 0;
 	return 1;
 }
 
@@ -583,14 +607,8 @@ int cw_watch_new(struct cw_kernel *k, bool names_by_fanotify, struct cw_watch **
 		return -ENOMEM;
 	w->k = k;
 	w->fan = -1;
-	if (names_by_fanotify) {
-		w->pending = calloc(PENDING_MAX, sizeof(*w->pending));
-		if (!w->pending) {
-			free(w);
-			return -ENOMEM;
-		}
+	if (names_by_fanotify)
 		open_fanotify(w);
-	}
 	*ret_watch = w;
 	return 0;
 }
@@ -609,9 +627,9 @@ void cw_watch_free(struct cw_watch *w)
 			free(d->path);
 			free(d);
 		}
-	for (; w->n_pending; w->n_pending--, w->head = (w->head + 1) % PENDING_MAX) {
-		free(w->pending[w->head].path);
-		free(w->pending[w->head].to);
+	for (size_t i = w->head; i < w->head + w->n_pending; i++) {
+		free(w->pending[i].path);
+		free(w->pending[i].to);
 	}
 	free(w->pending);
 	free(w->path);
