@@ -19,8 +19,8 @@
 #define CW_ASSETS_MAX	 64
 #define CW_MAJORS_MAX	 512
 #define CW_FILTER_SIZE	 (1 << 18)
-#define CW_HOLDERS_SIZE	 (1 << 16)
-#define CW_OPENS_SIZE	 (1 << 16)
+#define CW_HOLDERS_SIZE	 (1 << 14)
+#define CW_OPENS_SIZE	 (1 << 14)
 #define CW_SYSCALLS_MAX	 512
 #define CW_NO_ASSET	 0xffffffffu
 

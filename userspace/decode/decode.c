@@ -6,7 +6,7 @@
 #include "decode/decode.h"
 
 #define LIVE_MAX      2048 /* processes kept at once; the least used goes */
-#define ENDED_MAX     512  /* ended ones, for records that are still on their way; the first goes */
+#define ENDED_MAX     256  /* ended ones, for records that are still on their way; the first goes */
 #define HASH_SIZE     1024
 #define OPENS_MAX     4096 /* paths of open files that a later record names by number only */
 #define CW_PF_KTHREAD 0x00200000 /* include/linux/sched.h */
