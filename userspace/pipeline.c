@@ -806,8 +806,10 @@ static void loop(struct pipeline *p)
 			take_signals(p);
 		if (fds[3].revents & POLLIN)
 			take_uevents(p);
-		if (fds[4].revents & (POLLPRI | POLLERR))
+		if (fds[4].revents & (POLLPRI | POLLERR)) {
 			check_roots(p);
+			cw_watch_mounts(p->watch);
+		}
 		run_deadlines(p);
 		tell_output(p);
 	}

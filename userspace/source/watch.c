@@ -307,6 +307,44 @@ int cw_watch_rescan(struct cw_watch *w, uint32_t index, const char *path)
 	return fd < 0 ? fd : walk(w, fd, index, path, 0, &n);
 }
 
+static void mounted_below(struct cw_watch *w, const char *point)
+{
+	for (uint32_t i = 0; i < w->n; i++) {
+		size_t len = strlen(w->root[i].path);
+
+		if (!strncmp(point, w->root[i].path, len) && point[len] == '/')
+			cw_watch_rescan(w, i, point);
+	}
+}
+
+/* proc(5): the fifth field is the mount point, blanks in it written as \040. */
+void cw_watch_mounts(struct cw_watch *w)
+{
+	cw_auto_fclose FILE *f = fopen("/proc/self/mountinfo", "re");
+	cw_auto_free char *line = NULL;
+	size_t room = 0;
+
+	while (f && getline(&line, &room, f) > 0) {
+		char *point, *in, *out;
+
+		if (sscanf(line, "%*d %*d %*s %*s %ms", &point) != 1)
+			continue;
+		for (in = out = point; *in; out++) {
+			unsigned int c;
+
+			if (*in == '\\' && sscanf(in + 1, "%3o", &c) == 1) {
+				*out = (char)c;
+				in += 4;
+			} else {
+				*out = *in++;
+			}
+		}
+		*out = '\0';
+		mounted_below(w, point);
+		free(point);
+	}
+}
+
 /* ---- fanotify: reading ---- */
 
 /* Makes room at the end of the queue, by moving it to the front or by growth up to a bound. */

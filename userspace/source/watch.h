@@ -45,6 +45,9 @@ void cw_watch_check(struct cw_watch *w,
 /* A directory that came into a tree. -ENOENT: not there (yet). */
 int cw_watch_rescan(struct cw_watch *w, uint32_t index, const char *path);
 
+/* Mounts changed: file systems that are mounted below a root belong to its tree. */
+void cw_watch_mounts(struct cw_watch *w);
+
 /* ---- names by fanotify ---- */
 enum cw_name_change {
 	CW_NAME_DELETED,
