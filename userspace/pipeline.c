@@ -27,6 +27,7 @@
 #define CANARY_PATIENCE_NS (5 * CW_NSEC_PER_SEC)
 #define NAMES_AGE_MS	  10 /* the call behind an event of fanotify has returned by then */
 #define ROOTS_AGAIN_NS	  (2 * CW_NSEC_PER_SEC) /* while a folder is missing */
+#define ROOTS_SOON_NS	  (CW_NSEC_PER_SEC / 20)
 #define RESCANS_MAX	  64
 #define RESCAN_PATIENCE_NS (2 * CW_NSEC_PER_SEC)
 #define OUTPUT_ROOM	  (1024 * 1024)
@@ -227,7 +228,7 @@ static void root_changed(void *ctx, uint32_t index, enum cw_root_state s)
 	if (p->assets.retired[index])
 		return;
 	if (s == CW_ROOT_WATCHED) {
-		say("%s is there now and watched", path);
+		say("%s is there and watched", path);
 		return;
 	}
 	say("%s: the recordings folder is %s; %s", path, cw_root_state_name(s),
@@ -243,12 +244,26 @@ static void root_changed(void *ctx, uint32_t index, enum cw_root_state s)
 	deliver(p, &e);
 }
 
+static bool root_is_away(enum cw_root_state s)
+{
+	return s == CW_ROOT_MISSING || s == CW_ROOT_NOT_A_DIRECTORY || s == CW_ROOT_UNREADABLE;
+}
+
+/* Something happened that may concern a root, but may not be done yet. */
+static void check_roots_soon(struct pipeline *p)
+{
+	uint64_t at = boot_now() + ROOTS_SOON_NS;
+
+	if (!p->next_roots_ns || at < p->next_roots_ns)
+		p->next_roots_ns = at;
+}
+
 static void check_roots(struct pipeline *p)
 {
 	cw_watch_check(p->watch, root_changed, p);
 	p->next_roots_ns = 0;
 	for (uint32_t i = 0; i < cw_watch_n(p->watch); i++)
-		if (!p->assets.retired[i] && cw_watch_state(p->watch, i) != CW_ROOT_WATCHED)
+		if (!p->assets.retired[i] && root_is_away(cw_watch_state(p->watch, i)))
 			p->next_roots_ns = boot_now() + ROOTS_AGAIN_NS;
 }
 
@@ -279,6 +294,7 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 		return 0;
 	case CW_DECODED_TREE:
 		p->watch_names = 1;
+		check_roots_soon(p);
 		return 0;
 	case CW_DECODED_RESCAN:
 		if (d.path)
@@ -302,9 +318,9 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 	if (d.type == CW_DECODED_ATTEMPT ? cw_assets_look_up(&p->assets, &e, &d) :
 					   cw_assets_identify(&p->assets, &e, &d))
 		deliver_access(p, &e, d.proc);
-	/* A root may have been moved or removed: look again at once. */
+	/* A root may be about to be moved or removed. */
 	if ((e.kind == CW_KIND_RENAME || e.kind == CW_KIND_UNLINK) && cw_event_detail(&e, "directory"))
-		p->next_roots_ns = boot_now();
+		check_roots_soon(p);
 	return 0;
 }
 
@@ -387,7 +403,7 @@ static int run_names(struct pipeline *p)
 		if (lost)
 			deliver_gap(p, "names", lost, p->losses_since_ns, boot_now());
 		if (n.directory)
-			p->next_roots_ns = boot_now();
+			check_roots_soon(p);
 		if (!p->assets.retired[n.index])
 			take_name(p, &n);
 	}

@@ -26,8 +26,10 @@
 struct root {
 	char *path;
 	enum cw_root_state state;
-	dev_t dev; /* as stat(2) tells, to notice a replacement */
+	dev_t dev; /* what stands there now, as stat(2) tells, to notice a replacement */
 	ino_t ino;
+	dev_t first_dev; /* what stood there first */
+	ino_t first_ino;
 };
 
 /* A watched directory by its file handle, for fanotify. */
@@ -220,6 +222,10 @@ static int mark_root(struct cw_watch *w, uint32_t index, size_t *n)
 	r->state = CW_ROOT_WATCHED;
 	r->dev = st.st_dev;
 	r->ino = st.st_ino;
+	if (!r->first_ino) {
+		r->first_dev = st.st_dev;
+		r->first_ino = st.st_ino;
+	}
 	cw_kernel_set_root(w->k, index, st.st_ino);
 	real = realpath(r->path, NULL);
 	return walk(w, fd, index, real ? real : r->path, 0, n);
@@ -263,17 +269,20 @@ size_t cw_watch_unmarked(const struct cw_watch *w)
 	return w->unmarked;
 }
 
-static enum cw_root_state look_at(const struct root *r)
+/* *ret_new: what stands there is not what stood there when it was looked at last. */
+static enum cw_root_state look_at(const struct root *r, bool *ret_new)
 {
 	struct stat st;
 
+	*ret_new = false;
 	if (stat(r->path, &st))
 		return state_of_error(-errno);
 	if (!S_ISDIR(st.st_mode))
 		return CW_ROOT_NOT_A_DIRECTORY;
-	if (r->ino && (st.st_dev != r->dev || st.st_ino != r->ino))
-		return st.st_dev != r->dev ? CW_ROOT_MOUNTED_OVER : CW_ROOT_REPLACED;
-	return CW_ROOT_WATCHED;
+	*ret_new = st.st_dev != r->dev || st.st_ino != r->ino;
+	if (!r->first_ino || (st.st_dev == r->first_dev && st.st_ino == r->first_ino))
+		return CW_ROOT_WATCHED;
+	return st.st_dev != r->first_dev ? CW_ROOT_MOUNTED_OVER : CW_ROOT_REPLACED;
 }
 
 void cw_watch_check(struct cw_watch *w,
@@ -281,17 +290,16 @@ void cw_watch_check(struct cw_watch *w,
 {
 	for (uint32_t i = 0; i < w->n; i++) {
 		struct root *r = &w->root[i];
-		enum cw_root_state now = look_at(r);
+		bool new;
+		enum cw_root_state now = look_at(r, &new);
 		size_t n = 0;
 
-		if (now == r->state)
+		if (now == r->state && !new)
 			continue;
 		/* What stands there now is watched, too; the old inodes keep their marks. */
-		if (now == CW_ROOT_WATCHED || now == CW_ROOT_REPLACED ||
-		    now == CW_ROOT_MOUNTED_OVER)
-			mark_root(w, i, &n);
-		else
-			r->state = now;
+		if (new && mark_root(w, i, &n))
+			now = r->state;
+		r->state = now;
 		changed(ctx, i, now);
 	}
 }
