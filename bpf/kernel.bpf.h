@@ -24,6 +24,9 @@ typedef _Bool bool;
 #define false 0
 #define true  1
 
+#define MSDOS_MAGIC 0x4d44
+#define EXFAT_MAGIC 0x2011bab0
+
 #define AF_UNIX	 1
 #define AF_INET	 2
 #define AF_INET6 10
@@ -63,6 +66,7 @@ typedef _Bool bool;
 
 struct super_block {
 	__u32 s_dev;
+	unsigned long s_magic;
 } CW_RELOC;
 
 struct inode {

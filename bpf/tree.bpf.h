@@ -170,13 +170,20 @@ int BPF_PROG(lsm__inode_setattr_v5_10, struct dentry *dentry, struct iattr *attr
 	return setattr_asked(dentry, attr);
 }
 
-/* An inode leaves memory; one without a name is gone for good, and its number is free. */
+/*
+ * An inode leaves memory. One without a name is gone for good, and its number is free. On FAT it is
+ * free in any case: there a file gets a number for as long as it is in memory.
+ */
 SEC("lsm/inode_free_security")
 int BPF_PROG(lsm__inode_free_security, struct inode *inode)
 {
 	struct cw_inode_key key = {};
+	unsigned long magic;
 
-	if (inode->i_nlink || !filter_maybe(inode->i_ino))
+	if (!filter_maybe(inode->i_ino))
+		return 0;
+	magic = inode->i_sb->s_magic;
+	if (inode->i_nlink && magic != MSDOS_MAGIC && magic != EXFAT_MAGIC)
 		return 0;
 	key.ino = inode->i_ino;
 	key.dev = inode->i_sb->s_dev;

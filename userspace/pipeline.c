@@ -197,6 +197,12 @@ static void rescan_later(struct pipeline *p, uint32_t index, const char *path)
 	r->until_ns = boot_now() + RESCAN_PATIENCE_NS;
 }
 
+/* All marks that generation `gen` of the trees needs are set. */
+static void trees_complete(struct pipeline *p, uint32_t gen)
+{
+	cw_kernel_tree_clean(p->kernel, cw_watch_unstable(p->watch) ? gen - 1 : gen);
+}
+
 /* The record comes before the move is done: a folder that is not there yet is tried again. */
 static void run_rescans(struct pipeline *p)
 {
@@ -214,7 +220,7 @@ static void run_rescans(struct pipeline *p)
 	}
 	p->n_rescans = left;
 	if (!left)
-		cw_kernel_tree_clean(p->kernel, gen);
+		trees_complete(p, gen);
 }
 
 /* ---- roots ---- */
@@ -397,7 +403,7 @@ static int run_names(struct pipeline *p)
 	if (p->watch_names) {
 		/* All that fanotify had to say about new directories is taken in by now. */
 		p->watch_names = 0;
-		cw_kernel_tree_clean(p->kernel, gen);
+		trees_complete(p, gen);
 	}
 	while ((r = cw_watch_next(p->watch, NAMES_AGE_MS, &n, &lost)) == 1) {
 		if (lost)
@@ -486,6 +492,8 @@ static void apply_assets(struct pipeline *p, bool quiet)
 	if (!quiet && found.data)
 		fprintf(stderr, "\nWatching\n%s", found.data);
 	say_lines("", problems.data);
+	if (!p->n_rescans)
+		trees_complete(p, cw_kernel_tree_gen(p->kernel));
 	check_roots(p);
 }
 

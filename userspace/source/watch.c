@@ -3,15 +3,18 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fanotify.h>
+#include <linux/magic.h>
 #include <sys/fanotify.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #include "source/watch.h"
 
 #define DEPTH_MAX   64
 #define PENDING_MAX 16384
+#define EXFAT_MAGIC 0x2011bab0
 #ifndef FAN_RENAME
 #define FAN_RENAME 0x10000000
 #define FAN_EVENT_INFO_TYPE_OLD_DFID_NAME 10
@@ -55,6 +58,7 @@ struct cw_watch {
 	struct root root[CW_ASSETS_MAX];
 	uint32_t n;
 	size_t unmarked;
+	bool unstable;
 	int fan;
 	bool renames; /* the kernel has FAN_RENAME */
 	struct dir *dirs[DIR_SLOTS];
@@ -182,10 +186,13 @@ static int walk(struct cw_watch *w, int fd, uint32_t index, const char *path, un
 {
 	DIR *dir;
 	struct dirent *de;
+	struct statfs fs;
 
 	/* First the notifications, then the content: what comes in between is told. */
 	if (fan_add(w, fd, index, path))
 		w->unmarked++;
+	if (!fstatfs(fd, &fs) && (fs.f_type == MSDOS_SUPER_MAGIC || fs.f_type == EXFAT_MAGIC))
+		w->unstable = true;
 	dir = depth < DEPTH_MAX ? fdopendir(fd) : NULL;
 	if (!dir) {
 		close(fd);
@@ -262,6 +269,11 @@ size_t cw_watch_n(const struct cw_watch *w)
 enum cw_root_state cw_watch_state(const struct cw_watch *w, uint32_t index)
 {
 	return w->root[index].state;
+}
+
+bool cw_watch_unstable(const struct cw_watch *w)
+{
+	return w->unstable;
 }
 
 size_t cw_watch_unmarked(const struct cw_watch *w)
