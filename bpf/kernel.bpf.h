@@ -26,6 +26,7 @@ typedef _Bool bool;
 
 #define MSDOS_MAGIC 0x4d44
 #define EXFAT_MAGIC 0x2011bab0
+#define OVERLAY_MAGIC 0x794c7630
 
 #define AF_UNIX	 1
 #define AF_INET	 2

@@ -171,8 +171,8 @@ int BPF_PROG(lsm__inode_setattr_v5_10, struct dentry *dentry, struct iattr *attr
 }
 
 /*
- * An inode leaves memory. One without a name is gone for good, and its number is free. On FAT it is
- * free in any case: there a file gets a number for as long as it is in memory.
+ * An inode leaves memory. One without a name is gone for good, and its number is free. On FAT and
+ * on overlays it is free in any case: there an inode has a number for as long as it is in memory.
  */
 SEC("lsm/inode_free_security")
 int BPF_PROG(lsm__inode_free_security, struct inode *inode)
@@ -183,7 +183,8 @@ int BPF_PROG(lsm__inode_free_security, struct inode *inode)
 	if (!filter_maybe(inode->i_ino))
 		return 0;
 	magic = inode->i_sb->s_magic;
-	if (inode->i_nlink && magic != MSDOS_MAGIC && magic != EXFAT_MAGIC)
+	if (inode->i_nlink && magic != MSDOS_MAGIC && magic != EXFAT_MAGIC &&
+	    magic != OVERLAY_MAGIC)
 		return 0;
 	key.ino = inode->i_ino;
 	key.dev = inode->i_sb->s_dev;

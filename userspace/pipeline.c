@@ -816,6 +816,7 @@ static void loop(struct pipeline *p)
 		{ .fd = cw_watch_fd(p->watch), .events = POLLIN },
 		{ .fd = p->uevents, .events = POLLIN },
 		{ .fd = p->mounts, .events = POLLPRI },
+		{ .fd = cw_watch_roots_fd(p->watch), .events = POLLIN },
 	};
 	int names_ms = 0;
 
@@ -834,6 +835,8 @@ static void loop(struct pipeline *p)
 			check_roots(p);
 			cw_watch_mounts(p->watch);
 		}
+		if (fds[5].revents & POLLIN)
+			check_roots(p);
 		run_deadlines(p);
 		tell_output(p);
 	}

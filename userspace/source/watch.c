@@ -5,6 +5,7 @@
 #include <linux/fanotify.h>
 #include <linux/magic.h>
 #include <sys/fanotify.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -59,6 +60,7 @@ struct cw_watch {
 	uint32_t n;
 	size_t unmarked;
 	bool unstable;
+	int roots; /* inotify, on the roots alone */
 	int fan;
 	bool renames; /* the kernel has FAN_RENAME */
 	struct dir *dirs[DIR_SLOTS];
@@ -180,6 +182,13 @@ static void walk_entry(struct cw_watch *w, int fd, const struct dirent *de, uint
 		close(touched);
 }
 
+/* Does an inode of that file system keep its number when it leaves memory? */
+static bool numbers_last(const struct statfs *fs)
+{
+	return fs->f_type != MSDOS_SUPER_MAGIC && fs->f_type != EXFAT_MAGIC &&
+	       fs->f_type != OVERLAYFS_SUPER_MAGIC;
+}
+
 /* Marks what is in a directory that is marked itself; takes `fd`. */
 static int walk(struct cw_watch *w, int fd, uint32_t index, const char *path, unsigned int depth,
 		size_t *n)
@@ -191,7 +200,7 @@ static int walk(struct cw_watch *w, int fd, uint32_t index, const char *path, un
 	/* First the notifications, then the content: what comes in between is told. */
 	if (fan_add(w, fd, index, path))
 		w->unmarked++;
-	if (!fstatfs(fd, &fs) && (fs.f_type == MSDOS_SUPER_MAGIC || fs.f_type == EXFAT_MAGIC))
+	if (!fstatfs(fd, &fs) && !numbers_last(&fs))
 		w->unstable = true;
 	dir = depth < DEPTH_MAX ? fdopendir(fd) : NULL;
 	if (!dir) {
@@ -211,6 +220,19 @@ static enum cw_root_state state_of_error(int r)
 	       r == -ENOTDIR || r == -ELOOP ? CW_ROOT_NOT_A_DIRECTORY : CW_ROOT_UNREADABLE;
 }
 
+/*
+ * A watch of inotify tells at once when the root goes, and keeps its inode in memory, with the mark
+ * that the whole tree hangs on, without keeping the file system from being unmounted.
+ */
+static void pin_root(struct cw_watch *w, int fd)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	if (w->roots < 0 || inotify_add_watch(w->roots, name, IN_DELETE_SELF | IN_MOVE_SELF) < 0)
+		w->unmarked++;
+}
+
 static int mark_root(struct cw_watch *w, uint32_t index, size_t *n)
 {
 	struct root *r = &w->root[index];
@@ -226,6 +248,7 @@ static int mark_root(struct cw_watch *w, uint32_t index, size_t *n)
 		close(fd);
 		return -errno;
 	}
+	pin_root(w, fd);
 	r->state = CW_ROOT_WATCHED;
 	r->dev = st.st_dev;
 	r->ino = st.st_ino;
@@ -300,6 +323,10 @@ static enum cw_root_state look_at(const struct root *r, bool *ret_new)
 void cw_watch_check(struct cw_watch *w,
 		    void (*changed)(void *ctx, uint32_t index, enum cw_root_state s), void *ctx)
 {
+	char buf[4096];
+
+	while (w->roots >= 0 && read(w->roots, buf, sizeof(buf)) > 0)
+		; /* that something happened is all there is to know */
 	for (uint32_t i = 0; i < w->n; i++) {
 		struct root *r = &w->root[i];
 		bool new;
@@ -600,6 +627,11 @@ static void take_event(struct cw_watch *w, const struct fanotify_event_metadata 
 	}
 }
 
+int cw_watch_roots_fd(const struct cw_watch *w)
+{
+	return w->roots;
+}
+
 int cw_watch_fd(const struct cw_watch *w)
 {
 	return w->fan;
@@ -665,6 +697,7 @@ int cw_watch_new(struct cw_kernel *k, bool names_by_fanotify, struct cw_watch **
 		return -ENOMEM;
 	w->k = k;
 	w->fan = -1;
+	w->roots = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (names_by_fanotify)
 		open_fanotify(w);
 	*ret_watch = w;
@@ -692,7 +725,7 @@ void cw_watch_free(struct cw_watch *w)
 	free(w->pending);
 	free(w->path);
 	free(w->to);
-	if (w->fan >= 0)
-		close(w->fan);
+	cw_closep(&w->fan);
+	cw_closep(&w->roots);
 	free(w);
 }

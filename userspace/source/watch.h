@@ -38,7 +38,7 @@ size_t cw_watch_n(const struct cw_watch *w);
 enum cw_root_state cw_watch_state(const struct cw_watch *w, uint32_t index);
 /*
  * True if a tree lies on a file system whose inode numbers last only as long as the inode is in
- * memory (FAT, exFAT): marks of folders may be lost there, so every open has to ask all ancestors.
+ * memory (FAT, exFAT, overlays): marks of folders may be lost there, so every open has to ask all ancestors.
  */
 bool cw_watch_unstable(const struct cw_watch *w);
 /* Files that could not be opened to be marked: they are found by their directory. */
@@ -50,6 +50,8 @@ void cw_watch_check(struct cw_watch *w,
 /* A directory that came into a tree. -ENOENT: not there (yet). */
 int cw_watch_rescan(struct cw_watch *w, uint32_t index, const char *path);
 
+/* Readable when a root was moved, removed or unmounted; cw_watch_check() takes it in. */
+int cw_watch_roots_fd(const struct cw_watch *w);
 /* Mounts changed: file systems that are mounted below a root belong to its tree. */
 void cw_watch_mounts(struct cw_watch *w);
 
