@@ -27,6 +27,19 @@ static __always_inline void object_of_fd(struct object *o, const struct cw_fd *d
 	o->asset = d->asset;
 }
 
+static __always_inline void fd_fill(struct cw_fd *d, const struct object *o,
+				    const struct cw_open *open)
+{
+	d->open_id = open->open_id;
+	d->since_ns = bpf_ktime_get_boot_ns();
+	d->ino = o->ino;
+	d->dev = o->dev;
+	d->gen = o->gen;
+	d->rdev = o->rdev;
+	d->mode = o->mode;
+	d->asset = o->asset;
+}
+
 /* One more descriptor of an open file. */
 static __always_inline void fd_add(__u32 tgid, __u32 fd, struct cw_fd *d)
 {
@@ -170,14 +183,7 @@ __noinline int fd_new(__u32 fd, __u32 op)
 	a.access = access_of(file);
 	a.file = d.file;
 	if (open) {
-		d.open_id = open->open_id;
-		d.since_ns = bpf_ktime_get_boot_ns();
-		d.ino = o.ino;
-		d.dev = o.dev;
-		d.gen = o.gen;
-		d.rdev = o.rdev;
-		d.mode = o.mode;
-		d.asset = o.asset;
+		fd_fill(&d, &o, open);
 		fd_check(tgid, fd, 1);
 		fd_add(tgid, fd, &d);
 	}
