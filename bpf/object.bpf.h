@@ -224,6 +224,14 @@ static __always_inline bool file_maybe(struct file *file)
 	return tree_gen != tree_clean;
 }
 
+/* The same for an inode whose name is not at hand. */
+static __always_inline bool inode_maybe(struct inode *inode, umode_t mode)
+{
+	if ((mode & S_IFMT) == S_IFCHR || (mode & S_IFMT) == S_IFBLK)
+		return device_maybe(inode->i_rdev, mode);
+	return filter_maybe(inode->i_ino);
+}
+
 /* The same for a name in a directory. */
 static __always_inline bool dentry_maybe(struct inode *dir, struct dentry *dentry)
 {
