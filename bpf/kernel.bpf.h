@@ -70,6 +70,14 @@ struct super_block {
 	unsigned long s_magic;
 } CW_RELOC;
 
+struct hlist_node {
+	struct hlist_node *next;
+} CW_RELOC;
+
+struct hlist_head {
+	struct hlist_node *first;
+} CW_RELOC;
+
 struct inode {
 	umode_t i_mode;
 	__u32 i_rdev;
@@ -78,6 +86,7 @@ struct inode {
 	unsigned int i_nlink;
 	__u32 i_generation;
 	loff_t i_size;
+	struct hlist_head i_dentry; /* the names that are in memory */
 } CW_RELOC;
 
 struct qstr {
@@ -89,6 +98,9 @@ struct dentry {
 	struct dentry *d_parent;
 	struct qstr d_name;
 	struct inode *d_inode;
+	union {
+		struct hlist_node d_alias;
+	} d_u; /* in i_dentry */
 } CW_RELOC;
 
 struct vfsmount {
@@ -293,6 +305,16 @@ struct bpf_iter__task_file {
 	__u32 fd;
 	struct file *file;
 } CW_RELOC;
+
+/* A name of an inode that is in memory, or NULL. */
+static __always_inline struct dentry *inode_name(struct inode *inode)
+{
+	struct hlist_node *first = BPF_CORE_READ(inode, i_dentry.first);
+
+	if (!first || !bpf_core_field_exists(((struct dentry *)0)->d_u))
+		return NULL;
+	return (void *)first - bpf_core_field_offset(struct dentry, d_u);
+}
 
 static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
 {

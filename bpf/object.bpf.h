@@ -236,10 +236,21 @@ static __always_inline bool inode_maybe(struct inode *inode, umode_t mode)
 static __always_inline bool dentry_maybe(struct inode *dir, struct dentry *dentry)
 {
 	struct dentry *parent = dentry->d_parent;
+	struct inode *inode = dentry->d_inode; /* 7.3 wants this one tested, not a second load */
 
-	return filter_maybe(dir->i_ino) || filter_maybe(parent->d_parent->d_inode->i_ino) ||
-	       (dentry->d_inode && filter_maybe(dentry->d_inode->i_ino)) ||
-	       tree_gen != tree_clean;
+	if (filter_maybe(dir->i_ino) || filter_maybe(parent->d_parent->d_inode->i_ino))
+		return true;
+	if (inode && filter_maybe(inode->i_ino))
+		return true;
+	return tree_gen != tree_clean;
+}
+
+/* The same for a name alone. */
+static __always_inline bool name_maybe(struct dentry *dentry)
+{
+	struct inode *dir = dentry->d_parent->d_inode;
+
+	return dir && dentry_maybe(dir, dentry);
 }
 
 #endif

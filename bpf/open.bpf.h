@@ -163,6 +163,9 @@ static __noinline int permission_refused(struct inode *inode)
 	object_fill(&o, inode, NULL, NULL);
 	if (!object_watched(&o))
 		return 0;
+	/* Which of its names was tried is not known here; one of them helps who reads it. */
+	if ((o.mode & S_IFMT) != S_IFCHR && (o.mode & S_IFMT) != S_IFBLK)
+		o.dentry = inode_name(inode);
 	return emit_access(&o, &a);
 }
 

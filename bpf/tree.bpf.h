@@ -94,8 +94,10 @@ int BPF_PROG(lsm__inode_rename, struct inode *old_dir, struct dentry *old, struc
 SEC("lsm/inode_link")
 int BPF_PROG(lsm__inode_link, struct dentry *old, struct inode *dir, struct dentry *new)
 {
-	if (dentry_maybe(dir, new) || filter_maybe(old->d_inode->i_ino) ||
-	    dentry_maybe(old->d_parent->d_inode, old))
+	struct inode *inode = old->d_inode;
+
+	if (dentry_maybe(dir, new) || (inode && inode_maybe(inode, inode->i_mode)) ||
+	    name_maybe(old))
 		moved(old, dir, new, CW_OP_LINK);
 	return 0;
 }
@@ -147,7 +149,7 @@ static __always_inline void setattr_asked(struct dentry *dentry, struct iattr *a
 {
 	struct inode *inode = dentry->d_inode;
 
-	if (inode_maybe(inode, inode->i_mode) || dentry_maybe(dentry->d_parent->d_inode, dentry))
+	if ((inode && inode_maybe(inode, inode->i_mode)) || name_maybe(dentry))
 		attributes_set(dentry, attr);
 }
 
