@@ -306,12 +306,21 @@ struct bpf_iter__task_file {
 	struct file *file;
 } CW_RELOC;
 
+/* dentry.d_alias stands in the union d_u up to 6.18, outside of it in 7.3. */
+struct dentry___v7_3 {
+	struct hlist_node d_alias;
+} CW_RELOC;
+
 /* A name of an inode that is in memory, or NULL. */
 static __always_inline struct dentry *inode_name(struct inode *inode)
 {
 	struct hlist_node *first = BPF_CORE_READ(inode, i_dentry.first);
 
-	if (!first || !bpf_core_field_exists(((struct dentry *)0)->d_u))
+	if (!first)
+		return NULL;
+	if (bpf_core_field_exists(((struct dentry___v7_3 *)0)->d_alias))
+		return (void *)first - bpf_core_field_offset(struct dentry___v7_3, d_alias);
+	if (!bpf_core_field_exists(((struct dentry *)0)->d_u))
 		return NULL;
 	return (void *)first - bpf_core_field_offset(struct dentry, d_u);
 }

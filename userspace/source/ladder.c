@@ -334,7 +334,7 @@ static int explain(struct cw_buf *errors, int r, const struct utsname *u)
 			      "capabilities BPF, PERFMON, SYS_ADMIN, SYS_PTRACE, DAC_READ_SEARCH\n",
 			      strerror(-r));
 	else
-		cw_buf_printf(errors, "kernel %s has no usable BPF tracepoints (%s); Linux 5.10 or "
+		cw_buf_printf(errors, "kernel %s has no usable BPF tracepoints (%s); Linux 5.13 or "
 			      "newer with CONFIG_BPF_SYSCALL and CONFIG_BPF_EVENTS is needed\n",
 			      u->release, strerror(-r));
 	return r;
@@ -357,6 +357,16 @@ static int can_load(void)
 	return 0;
 }
 
+/* Functions that take pointers and are read once by the verifier came with 5.13. */
+static bool too_old(const struct utsname *u)
+{
+	unsigned int major = 0, minor = 0;
+
+	if (sscanf(u->release, "%u.%u", &major, &minor) != 2)
+		return false;
+	return major < 5 || (major == 5 && minor < 13);
+}
+
 static int silent(enum libbpf_print_level level, const char *format, va_list ap)
 {
 	(void)level;
@@ -374,6 +384,11 @@ int cw_ladder_decide(enum cw_probe best, struct cw_buf *errors, struct cw_ladder
 	int r;
 
 	uname(&u);
+	if (too_old(&u)) {
+		cw_buf_printf(errors, "kernel %s is too old; Linux 5.13 or newer is needed\n",
+			      u.release);
+		return -EOPNOTSUPP;
+	}
 	snprintf(l.coverage.kernel, sizeof(l.coverage.kernel), "%s %s", u.release, u.machine);
 	/* Failures are the answer here, not news. */
 	print = libbpf_set_print(silent);
