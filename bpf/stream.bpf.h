@@ -94,8 +94,8 @@ static __noinline int stream_end(__u32 tgid, struct object *o, __u32 rung)
 }
 
 /*
- * v4l2:v4l2_dqbuf, emitted after a successful VIDIOC_DQBUF. In the module videodev: attached when it
- * is loaded. Misses frames by read(2), which never pass the ioctl.
+ * v4l2:v4l2_dqbuf, emitted after a successful VIDIOC_DQBUF. In the module videodev: attached when
+ * it is loaded. Misses frames by read(2), which never pass the ioctl.
  */
 SEC("raw_tp/v4l2_dqbuf")
 int tp__v4l2_dqbuf(struct bpf_raw_tracepoint_args *ctx)

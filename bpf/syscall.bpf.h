@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * The tracepoint rung: one program at the end of every system call, which leaves after a look into
- * a table by number. Sees what a call gave (a descriptor, an error), not what the kernel did inside:
- * accesses by the kernel itself and by io_uring's own descriptors pass unseen.
+ * a table by number. Sees what a call gave (a descriptor, an error), not what the kernel did
+ * inside: accesses by the kernel itself and by io_uring's own descriptors pass unseen.
  */
 #ifndef CW_SYSCALL_BPF_H
 #define CW_SYSCALL_BPF_H
@@ -297,7 +297,7 @@ __noinline int fd_streamed(__u32 fd, __u32 cmd, __u64 arg, __s64 ret, __u32 op)
 		return stream_end(key.tgid, &o, CW_RUNG_TRACEPOINT);
 	if (cmd != IOC_V4L2_DQBUF || !frames_by_ioctl)
 		return 0;
-	/* The type is the caller's word; a writer that lies about it would only look like a watcher. */
+	/* The type is the caller's word; a writer that lies would only look like a watcher. */
 	if (bpf_probe_read_user(&b, sizeof(b), (void *)arg) ||
 	    (b.type <= 31 && CAPTURE_TYPES & 1u << b.type))
 		stream_count(d->rdev, 1, b.bytesused, CW_RUNG_TRACEPOINT);

@@ -150,7 +150,8 @@ static __always_inline int setattr_asked(struct dentry *dentry, struct iattr *at
 	if ((mode & S_IFMT) == S_IFCHR || (mode & S_IFMT) == S_IFBLK) {
 		if (!device_maybe(inode->i_rdev, mode))
 			return 0;
-	} else if (!filter_maybe(inode->i_ino) && !dentry_maybe(dentry->d_parent->d_inode, dentry)) {
+	} else if (!filter_maybe(inode->i_ino) &&
+		   !dentry_maybe(dentry->d_parent->d_inode, dentry)) {
 		return 0;
 	}
 	return attributes_set(dentry, attr);
