@@ -25,8 +25,10 @@ static const struct cw_way ways[] = {
 	{ CW_CAP_OPEN, CW_PROBE_TRACEPOINT, { "tp__sys_exit", "?tp__io_uring_complete" },
 	  BLIND_SYSCALL, BETTER_LSM },
 
+	/* A driver's refusal is told by who began the open: without file_open nobody did. */
 	{ CW_CAP_DENIED, CW_PROBE_LSM,
-	  { "fexit__chrdev_open", "fexit__capable_wrt_inode|fexit__capable_wrt_inode_v5_10" },
+	  { "lsm__file_open", "fexit__chrdev_open",
+	    "fexit__capable_wrt_inode|fexit__capable_wrt_inode_v5_10" },
 	  "refusals by other security modules and by mount options", NULL },
 	{ CW_CAP_DENIED, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
 	  "refusals of open_by_handle_at and io_uring; the object is looked up after the call, so "
@@ -45,7 +47,9 @@ static const struct cw_way ways[] = {
 	{ CW_CAP_MAP, CW_PROBE_LSM, { "lsm__mmap_file" }, "", NULL },
 	{ CW_CAP_MAP, CW_PROBE_TRACEPOINT, { "tp__sys_exit" }, "", BETTER_LSM },
 
-	{ CW_CAP_CLOSE, CW_PROBE_LSM, { "fentry__fput|lsm__file_free_security" }, "", NULL },
+	/* Where system calls tell of opens, descriptors have to be followed as a whole. */
+	{ CW_CAP_CLOSE, CW_PROBE_LSM,
+	  { "lsm__file_open", "fentry__fput|lsm__file_free_security" }, "", NULL },
 	{ CW_CAP_CLOSE, CW_PROBE_TRACEPOINT,
 	  { "tp__sys_exit", "fork__descriptors", "exec__descriptors", "exit__descriptors" },
 	  "that a mapping or a message in flight still holds the file", BETTER_LSM },
