@@ -58,7 +58,7 @@ enum cw_access_op {
 	CW_OP_MAX,
 };
 
-/* Tracepoint rung: what a system call means, by number. From HELD on, only to who holds something. */
+/* Tracepoint rung: what a system call means. From HELD on, only to who holds something. */
 enum cw_syscall_op {
 	CW_SYSCALL_NONE,
 	CW_SYSCALL_OPEN,

@@ -56,43 +56,93 @@ static __always_inline void fd_add(__u32 tgid, __u32 fd, struct cw_fd *d)
 		__sync_fetch_and_add(&open->refs, 1);
 }
 
+static __always_inline struct cw_open *open_of_fd(const struct cw_fd *d)
+{
+	__u64 file = d->file;
+	struct cw_open *open = bpf_map_lookup_elem(&opens, &file);
+
+	return open && open->open_id == d->open_id ? open : NULL;
+}
+
 /*
- * Looks after descriptor `fd` of the current process: if it is not what it was (or `gone`), it is
- * forgotten, and with the last one of an open file the close is told. Global, so that the verifier
- * reads it once and not at every turn of the loops that call it.
+ * Is descriptor `fd` of the current process still what it was (and not `gone`)? If not, it is one
+ * less of its open file. 1: it was the last, and the close has to be told; it is remembered until
+ * fd_closed().
+ *
+ * This and the next functions are global, so that the verifier reads each once and not at every
+ * turn of the loops that call them. They are called one after the other and not one by the other:
+ * before 6.13 all functions that are under way share a stack of 512 bytes.
  */
-__noinline int fd_check(__u32 tgid, __u32 fd, __u32 gone)
+__noinline int fd_left(__u32 tgid, __u32 fd, __u32 gone)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct cw_fd_key key = { .tgid = tgid, .fd = fd };
 	struct cw_fd *d = bpf_map_lookup_elem(&fds, &key);
-	struct access a = { .op = CW_OP_CLOSE, .fd = fd, .rung = CW_RUNG_TRACEPOINT };
 	struct cw_open *open;
-	struct object o;
-	__u64 file;
 
 	if (!d || (!gone && (__u64)task_file(task, fd) == d->file))
 		return 0;
-	file = d->file;
+	open = open_of_fd(d);
+	if (open) {
+		__sync_fetch_and_add(&open->refs, -1);
+		if (!open->refs)
+			return 1;
+	}
+	if (!bpf_map_delete_elem(&fds, &key))
+		__sync_fetch_and_add(holder_slot(tgid), -1);
+	return 0;
+}
+
+/* The end of a capture by a descriptor: by the process itself, or with the last close. */
+__noinline int fd_stream_ends(__u32 tgid, __u32 fd, __u32 closing)
+{
+	struct cw_fd_key key = { .tgid = tgid, .fd = fd };
+	struct cw_fd *d = bpf_map_lookup_elem(&fds, &key);
+	struct cw_open *open;
+	struct object o;
+
+	if (!d)
+		return 0;
+	if (closing) {
+		open = open_of_fd(d);
+		tgid = open ? open->streamer_tgid : 0;
+	}
 	object_of_fd(&o, d);
-	open = bpf_map_lookup_elem(&opens, &file);
-	if (open && open->open_id != d->open_id)
-		open = NULL;
+	return tgid ? stream_end(tgid, &o, CW_RUNG_TRACEPOINT) : 0;
+}
+
+/* The last descriptor of an open file went. */
+__noinline int fd_closed(__u32 tgid, __u32 fd)
+{
+	struct access a = { .op = CW_OP_CLOSE, .fd = fd, .rung = CW_RUNG_TRACEPOINT };
+	struct cw_fd_key key = { .tgid = tgid, .fd = fd };
+	struct cw_fd *d = bpf_map_lookup_elem(&fds, &key);
+	struct cw_open *open;
+	struct object o;
+
+	if (!d)
+		return 0;
+	object_of_fd(&o, d);
+	a.file = d->file;
+	open = open_of_fd(d);
 	if (bpf_map_delete_elem(&fds, &key))
 		return 0;
 	__sync_fetch_and_add(holder_slot(tgid), -1);
 	if (!open)
 		return 0;
-	__sync_fetch_and_add(&open->refs, -1);
-	if (open->refs)
-		return 0;
-	if (open->streamer_tgid)
-		stream_end(open->streamer_tgid, &o, CW_RUNG_TRACEPOINT);
 	a.access = open->access;
-	a.file = file;
 	emit_access(&o, &a);
-	open_forget(file);
+	open_forget(a.file);
 	return 0;
+}
+
+/* Looks after a descriptor of the current process: if it is not what it was, that is told. */
+static __always_inline void fd_check(__u32 tgid, __u32 fd, __u32 gone)
+{
+	if (!fd_left(tgid, fd, gone))
+		return;
+	fd_stream_ends(tgid, fd, 1);
+	fd_closed(tgid, fd);
 }
 
 __noinline int fd_inherit(__u32 from, __u32 to, __u32 fd)
@@ -154,15 +204,14 @@ int exit__descriptors(struct bpf_raw_tracepoint_args *ctx)
 }
 
 /*
- * A watched object under descriptor `fd` of the current process: opened, received or found. The
- * open file may be known already, under another descriptor or by another process.
+ * Is there a watched object under descriptor `fd` of the current process, opened, received or
+ * found? Then it is remembered. The open file may be known already, under another descriptor or by
+ * another process.
  */
-__noinline int fd_new(__u32 fd, __u32 op)
+__noinline int fd_see(__u32 fd, __u32 op)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct access a = { .op = op, .fd = fd, .rung = CW_RUNG_TRACEPOINT };
 	struct file *file = task_file(task, fd);
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct cw_open *open;
 	struct cw_fd d = {};
 	struct object o;
@@ -180,14 +229,40 @@ __noinline int fd_new(__u32 fd, __u32 op)
 	open = bpf_map_lookup_elem(&opens, &d.file);
 	if (!open)
 		open = open_new(&o, file, task, false);
-	a.access = access_of(file);
-	a.file = d.file;
-	if (open) {
-		fd_fill(&d, &o, open);
-		fd_check(tgid, fd, 1);
-		fd_add(tgid, fd, &d);
-	}
+	if (!open)
+		return 1;
+	fd_fill(&d, &o, open);
+	fd_add(bpf_get_current_pid_tgid() >> 32, fd, &d);
+	return 1;
+}
+
+/* Tells of an access by descriptor `fd` to the watched object that it is. */
+__noinline int fd_tell(__u32 fd, __u32 op, __u32 access)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct access a = { .op = op, .fd = fd, .rung = CW_RUNG_TRACEPOINT };
+	struct file *file = task_file(task, fd);
+	struct object o;
+
+	if (!file || !object_of_file(&o, file))
+		return 0;
+	a.access = access ? access : access_of(file);
+	a.file = address_of(file);
 	return emit_access(&o, &a);
+}
+
+/*
+ * A new descriptor: what had its number is gone. One step after the other, not one inside the
+ * other, see fd_left().
+ */
+static __always_inline void fd_new(__u32 fd, __u32 op)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	if (*holder_slot(tgid))
+		fd_check(tgid, fd, 1);
+	if (fd_see(fd, op))
+		fd_tell(fd, op, 0);
 }
 
 #endif

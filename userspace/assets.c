@@ -184,8 +184,9 @@ void cw_assets_apply(struct cw_assets *a, const struct cw_policy *p, struct cw_b
 				   "policy names none; add one under assets, for example\n"
 				   "    footage: {kind: recordings, path: /var/lib/motion}\n");
 	if (cw_watch_unmarked(a->watch))
-		cw_buf_printf(problems, "%zu files could not be opened to be marked; they are found "
-			      "by their folder, not under another name\n",
+		cw_buf_printf(problems,
+			      "%zu files could not be opened to be marked; they are found by their "
+			      "folder, not under another name\n",
 			      cw_watch_unmarked(a->watch));
 }
 

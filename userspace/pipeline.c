@@ -186,9 +186,9 @@ static void rescan_later(struct pipeline *p, uint32_t index, const char *path)
 	struct rescan *r;
 
 	if (p->n_rescans == RESCANS_MAX) {
-		/* Until the marks are complete every open asks all its ancestors: slow, not blind. */
-		say("more than %d folders came into a tree at once; %s is found by its parents only",
-		    RESCANS_MAX, path);
+		/* Until the marks are complete every open asks all ancestors: slow, not blind. */
+		say("more than %d folders came into a tree at once; %s is found by its parents "
+		    "only", RESCANS_MAX, path);
 		return;
 	}
 	r = &p->rescan[p->n_rescans++];
@@ -325,7 +325,8 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 					   cw_assets_identify(&p->assets, &e, &d))
 		deliver_access(p, &e, d.proc);
 	/* A root may be about to be moved or removed. */
-	if ((e.kind == CW_KIND_RENAME || e.kind == CW_KIND_UNLINK) && cw_event_detail(&e, "directory"))
+	if ((e.kind == CW_KIND_RENAME || e.kind == CW_KIND_UNLINK) &&
+	    cw_event_detail(&e, "directory"))
 		check_roots_soon(p);
 	return 0;
 }

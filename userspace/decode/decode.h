@@ -28,8 +28,8 @@ void cw_decode_free(struct cw_decode *d);
 enum cw_decoded {
 	CW_DECODED_NOTHING, /* a record for the tables alone */
 	CW_DECODED_EVENT,
-	CW_DECODED_ATTEMPT, /* an event whose object the caller has to look up: ret_path, dirfd */
-	CW_DECODED_RESCAN,  /* the directory ret_path of asset index has come in */
+	CW_DECODED_ATTEMPT, /* an event whose object the caller has to look up: path, dirfd */
+	CW_DECODED_RESCAN,  /* the directory `path` of asset index has come in */
 	CW_DECODED_TREE,
 };
 
@@ -47,8 +47,8 @@ struct cw_decoded_record {
 };
 
 /*
- * Fills *ret_event, except its times of day, sequence and names that enrichment finds. -EBADMSG: not
- * a record of this version; nothing is taken from it.
+ * Fills *ret_event, except its times of day, sequence and names that enrichment finds. -EBADMSG:
+ * not a record of this version; nothing is taken from it.
  */
 int cw_decode_record(struct cw_decode *d, const void *data, size_t size,
 		     struct cw_event *ret_event, struct cw_decoded_record *ret);

@@ -14,7 +14,10 @@
 #include "source/ladder.h"
 
 #define BETTER_LSM "boot with bpf in the list of security modules (lsm=…,bpf)"
-#define BLIND_SYSCALL "what the kernel opens for itself, io_uring's own descriptors and SQPOLL rings"
+#define BLIND_SYSCALL \
+	"what the kernel opens for itself, io_uring's own descriptors and SQPOLL rings"
+#define BLIND_CONNECTION \
+	"protocols other than TCP; which of its peers a server serves whose threads share the work"
 
 static const struct cw_way ways[] = {
 	{ CW_CAP_OPEN, CW_PROBE_LSM, { "lsm__file_open" },
@@ -22,12 +25,14 @@ static const struct cw_way ways[] = {
 	{ CW_CAP_OPEN, CW_PROBE_TRACEPOINT, { "tp__sys_exit", "?tp__io_uring_complete" },
 	  BLIND_SYSCALL, BETTER_LSM },
 
+	/* A driver's refusal is told by who began the open: without file_open nobody did. */
 	{ CW_CAP_DENIED, CW_PROBE_LSM,
-	  { "fexit__chrdev_open", "fexit__capable_wrt_inode|fexit__capable_wrt_inode_v5_10" },
+	  { "lsm__file_open", "fexit__chrdev_open",
+	    "fexit__capable_wrt_inode|fexit__capable_wrt_inode_v5_10" },
 	  "refusals by other security modules and by mount options", NULL },
 	{ CW_CAP_DENIED, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
-	  "refusals of open_by_handle_at and io_uring; the object is looked up after the call, so a "
-	  "path that changes meanwhile names another", BETTER_LSM },
+	  "refusals of open_by_handle_at and io_uring; the object is looked up after the call, so "
+	  "a path that changes meanwhile names another", BETTER_LSM },
 
 	{ CW_CAP_RECEIVE, CW_PROBE_LSM, { "lsm__file_receive" }, "", NULL },
 	{ CW_CAP_RECEIVE, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
@@ -42,7 +47,9 @@ static const struct cw_way ways[] = {
 	{ CW_CAP_MAP, CW_PROBE_LSM, { "lsm__mmap_file" }, "", NULL },
 	{ CW_CAP_MAP, CW_PROBE_TRACEPOINT, { "tp__sys_exit" }, "", BETTER_LSM },
 
-	{ CW_CAP_CLOSE, CW_PROBE_LSM, { "fentry__fput|lsm__file_free_security" }, "", NULL },
+	/* Where system calls tell of opens, descriptors have to be followed as a whole. */
+	{ CW_CAP_CLOSE, CW_PROBE_LSM,
+	  { "lsm__file_open", "fentry__fput|lsm__file_free_security" }, "", NULL },
 	{ CW_CAP_CLOSE, CW_PROBE_TRACEPOINT,
 	  { "tp__sys_exit", "fork__descriptors", "exec__descriptors", "exit__descriptors" },
 	  "that a mapping or a message in flight still holds the file", BETTER_LSM },
@@ -64,19 +71,15 @@ static const struct cw_way ways[] = {
 	{ CW_CAP_ATTRIBUTES, CW_PROBE_FANOTIFY, { "tp__sys_exit" },
 	  "who changed a mode or an owner through a name outside the tree", BETTER_LSM },
 
-	{ CW_CAP_PROCESS, CW_PROBE_TRACEPOINT, { "fork__process", "exec__process", "exit__process" },
-	  "", NULL },
+	{ CW_CAP_PROCESS, CW_PROBE_TRACEPOINT,
+	  { "fork__process", "exec__process", "exit__process" }, "", NULL },
 
-	{ CW_CAP_CONNECTION, CW_PROBE_LSM, { "lsm__sock_graft" },
-	  "protocols other than TCP; which of its peers a server serves whose threads share the work",
-	  NULL },
-	{ CW_CAP_CONNECTION, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
-	  "protocols other than TCP; which of its peers a server serves whose threads share the work",
-	  NULL },
+	{ CW_CAP_CONNECTION, CW_PROBE_LSM, { "lsm__sock_graft" }, BLIND_CONNECTION, NULL },
+	{ CW_CAP_CONNECTION, CW_PROBE_TRACEPOINT, { "tp__sys_exit" }, BLIND_CONNECTION, NULL },
 
 	{ CW_CAP_SEED, CW_PROBE_ITERATOR, { "iter__task", "iter__task_file" },
-	  "descriptors in flight in a message, in io_uring, and mappings whose descriptor is closed",
-	  NULL },
+	  "descriptors in flight in a message, in io_uring, and mappings whose descriptor is "
+	  "closed", NULL },
 };
 
 /* Where a program hooks in, for the test and for people. */
@@ -113,7 +116,8 @@ static const struct {
 	{ "fexit__capable_wrt_inode_v5_10", BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT,
 	  "capable_wrt_inode_uidgid", 2 },
 	{ "tp__sys_exit", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sys_exit", 0 },
-	{ "tp__io_uring_complete", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "io_uring_complete", 0 },
+	{ "tp__io_uring_complete", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP,
+	  "io_uring_complete", 0 },
 	{ "fork__process", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sched_process_fork", 0 },
 	{ "exec__process", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sched_process_exec", 0 },
 	{ "exit__process", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sched_process_exit", 0 },
@@ -400,8 +404,9 @@ int cw_ladder_decide(enum cw_probe best, struct cw_buf *errors, struct cw_ladder
 	btf = btf__load_vmlinux_btf();
 	if (!btf) {
 		libbpf_set_print(print);
-		cw_buf_printf(errors, "kernel %s gives no type information (/sys/kernel/btf/vmlinux); "
-			      "a kernel built with CONFIG_DEBUG_INFO_BTF=y is needed\n", u.release);
+		cw_buf_printf(errors,
+			      "kernel %s gives no type information (/sys/kernel/btf/vmlinux); a "
+			      "kernel built with CONFIG_DEBUG_INFO_BTF=y is needed\n", u.release);
 		return -EOPNOTSUPP;
 	}
 	l.can.raw_tp = runs("calib__raw_tp", &l.can, true);

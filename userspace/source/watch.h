@@ -81,8 +81,8 @@ int cw_watch_fd(const struct cw_watch *w);
 /* Takes what fanotify has. True if events wait for cw_watch_next(). */
 bool cw_watch_read(struct cw_watch *w);
 /*
- * The next event that is older than `age_ms` (the calls that caused it have returned by then). 1: an
- * event, 0: none, -EAGAIN: later. Loss of the queue is counted in *ret_lost.
+ * The next event that is older than `age_ms` (the calls that caused it have returned by then). 1:
+ * an event, 0: none, -EAGAIN: later. Loss of the queue is counted in *ret_lost.
  */
 int cw_watch_next(struct cw_watch *w, unsigned int age_ms, struct cw_name_event *ret_event,
 		  uint64_t *ret_lost);
