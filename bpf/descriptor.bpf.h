@@ -144,7 +144,7 @@ int exit__descriptors(struct bpf_raw_tracepoint_args *ctx)
  * A watched object under descriptor `fd` of the current process: opened, received or found. The
  * open file may be known already, under another descriptor or by another process.
  */
-__noinline int fd_new(__u32 fd, __u32 op)
+__noinline int fd_new(__u32 fd, __u32 op, __u32 access)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct access a = { .op = op, .fd = fd, .rung = CW_RUNG_TRACEPOINT };
@@ -167,7 +167,10 @@ __noinline int fd_new(__u32 fd, __u32 op)
 	open = bpf_map_lookup_elem(&opens, &d.file);
 	if (!open)
 		open = open_new(&o, file, task, false);
-	a.access = access_of(file);
+	/* `access` is what the call asked for and the file itself does not tell. */
+	a.access = access_of(file) | access;
+	if (a.access & CW_ABI_CREATE)
+		a.access &= ~CW_ABI_TRUNCATE;
 	a.file = d.file;
 	if (open) {
 		d.open_id = open->open_id;
