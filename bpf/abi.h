@@ -62,7 +62,9 @@ enum cw_access_op {
 enum cw_syscall_op {
 	CW_SYSCALL_NONE,
 	CW_SYSCALL_OPEN,
+	CW_SYSCALL_CREAT,
 	CW_SYSCALL_OPENAT,
+	CW_SYSCALL_OPENAT2,
 	CW_SYSCALL_OPEN_BY_HANDLE,
 	CW_SYSCALL_ACCEPT,
 	CW_SYSCALL_RECVMSG,
@@ -278,8 +280,11 @@ struct cw_record_attempt {
 	__s32 dirfd;
 	__u32 open_flags;
 	__u32 path_len;
+	__u32 base_len; /* 0: the path is absolute, or the directory is unknown */
+	__u32 base_flags;
 	__u32 pad;
 	char path[CW_PATH_SIZE]; /* as the process gave it */
+	char base[CW_PATH_SIZE]; /* the directory it is relative to, leaf first */
 };
 
 struct cw_record_rescan {

@@ -236,17 +236,28 @@ __noinline int fd_see(__u32 fd, __u32 op)
 	return 1;
 }
 
-/* Tells of an access by descriptor `fd` to the watched object that it is. */
+/*
+ * Tells of an access by descriptor `fd` to the watched object that it is. `access` is what the call
+ * asked for and the file itself does not tell.
+ */
 __noinline int fd_tell(__u32 fd, __u32 op, __u32 access)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct access a = { .op = op, .fd = fd, .rung = CW_RUNG_TRACEPOINT };
 	struct file *file = task_file(task, fd);
+	struct inode *inode;
 	struct object o;
 
 	if (!file || !object_of_file(&o, file))
 		return 0;
-	a.access = access ? access : access_of(file);
+	a.access = access_of(file) | access;
+	if (a.access & CW_ABI_CREATE)
+		a.access &= ~CW_ABI_TRUNCATE;
+	if (op == CW_OP_TRUNCATE) {
+		inode = o.inode; /* BPF_CORE_READ would relocate the access to o, too */
+		a.access = access;
+		a.bytes = BPF_CORE_READ(inode, i_size);
+	}
 	a.file = address_of(file);
 	return emit_access(&o, &a);
 }
@@ -255,14 +266,14 @@ __noinline int fd_tell(__u32 fd, __u32 op, __u32 access)
  * A new descriptor: what had its number is gone. One step after the other, not one inside the
  * other, see fd_left().
  */
-static __always_inline void fd_new(__u32 fd, __u32 op)
+static __always_inline void fd_new(__u32 fd, __u32 op, __u32 access)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 
 	if (*holder_slot(tgid))
 		fd_check(tgid, fd, 1);
 	if (fd_see(fd, op))
-		fd_tell(fd, op, 0);
+		fd_tell(fd, op, access);
 }
 
 #endif

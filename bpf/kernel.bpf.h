@@ -159,6 +159,10 @@ struct files_struct {
 	struct fdtable *fdt;
 } CW_RELOC;
 
+struct fs_struct {
+	struct path pwd;
+} CW_RELOC;
+
 struct tty_struct {
 	char name[64];
 } CW_RELOC;
@@ -226,6 +230,7 @@ struct task_struct {
 	__u64 start_boottime; /* since 5.5 (cf25e24db61c) */
 	const struct cred *cred;
 	char comm[16];
+	struct fs_struct *fs;
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;

@@ -41,7 +41,7 @@ static __always_inline __u32 access_of(struct file *file)
 		access |= CW_ABI_WRITE;
 	if (mode & FMODE_CREATED)
 		access |= CW_ABI_CREATE;
-	if (flags & O_TRUNC_)
+	if (flags & O_TRUNC_ && !(access & CW_ABI_CREATE)) /* a new file has nothing to lose */
 		access |= CW_ABI_TRUNCATE;
 	if (flags & FMODE_EXEC)
 		access |= CW_ABI_EXEC;

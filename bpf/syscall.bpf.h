@@ -59,6 +59,31 @@ static __always_inline void call_fill(struct call *c, struct pt_regs *regs, bool
 }
 
 /*
+ * The directory that a relative path starts from, for a process that has ended when the agent gets
+ * to look: one that lives for a millisecond is named by where it was.
+ */
+static __always_inline void attempt_base(struct cw_record_attempt *r, struct task_struct *task)
+{
+	struct path_result base = {};
+	struct dentry *dentry;
+	struct vfsmount *mnt;
+	struct file *file;
+
+	if (r->dirfd == AT_FDCWD_) {
+		dentry = BPF_CORE_READ(task, fs, pwd.dentry);
+		mnt = BPF_CORE_READ(task, fs, pwd.mnt);
+	} else {
+		file = task_file(task, r->dirfd);
+		dentry = BPF_CORE_READ(file, f_path.dentry);
+		mnt = BPF_CORE_READ(file, f_path.mnt);
+	}
+	if (dentry)
+		path_write(r->base, dentry, mnt, CW_NO_ASSET, &base);
+	r->base_len = base.len;
+	r->base_flags = base.flags;
+}
+
+/*
  * A call that named an object by path: which one it was, only the agent can find out, afterwards.
  * `path` is evidence of where to look, and the agent reports the object that is there.
  */
@@ -80,11 +105,15 @@ __noinline int emit_attempt(__u32 op, __s32 dirfd, __u64 path, __s32 result)
 	r->result = result;
 	r->dirfd = dirfd;
 	r->open_flags = 0;
+	r->base_len = 0;
+	r->base_flags = 0;
 	r->pad = 0;
 	n = bpf_probe_read_user_str(r->path, sizeof(r->path), (void *)path);
 	if (n < 0)
 		count_loss(CW_LOSS_PATHS);
 	r->path_len = n > 0 ? n - 1 : 0;
+	if (n > 1 && r->path[0] != '/')
+		attempt_base(r, task);
 	bpf_ringbuf_submit(r, 0);
 	return 0;
 }
@@ -96,16 +125,40 @@ static __always_inline bool is_refusal(long ret)
 	       ret == -26 || ret == -30; /* EPERM EIO ENXIO EACCES EBUSY ENODEV ETXTBSY EROFS */
 }
 
+/*
+ * Whether the open emptied the file. The kernel has dropped O_TRUNC from the file's own flags by
+ * now, so the caller's have to be asked; those of io_uring and of handles are not.
+ */
+static __always_inline __u32 truncated(struct call *c, __u32 op)
+{
+	__u64 flags = 0;
+
+	switch (op) {
+	case CW_SYSCALL_CREAT:
+		return CW_ABI_TRUNCATE;
+	case CW_SYSCALL_OPEN:
+		flags = c->arg[1];
+		break;
+	case CW_SYSCALL_OPENAT:
+		flags = c->arg[2];
+		break;
+	case CW_SYSCALL_OPENAT2: /* struct open_how begins with the flags */
+		bpf_probe_read_user(&flags, sizeof(flags), (void *)c->arg[2]);
+		break;
+	}
+	return flags & O_TRUNC_ ? CW_ABI_TRUNCATE : 0;
+}
+
 static __always_inline void call_opened(struct call *c, __u32 op)
 {
 	if (c->ret >= 0) {
 		if (tp_open)
-			fd_new(c->ret, CW_OP_OPEN);
+			fd_new(c->ret, CW_OP_OPEN, truncated(c, op));
 		return;
 	}
 	if (!tp_denied || op == CW_SYSCALL_OPEN_BY_HANDLE || !is_refusal(c->ret))
 		return;
-	if (op == CW_SYSCALL_OPEN)
+	if (op == CW_SYSCALL_OPEN || op == CW_SYSCALL_CREAT)
 		emit_attempt(CW_OP_DENIED, AT_FDCWD_, c->arg[0], c->ret);
 	else
 		emit_attempt(CW_OP_DENIED, c->arg[0], c->arg[1], c->ret);
@@ -150,7 +203,7 @@ static __always_inline int message_received(unsigned long control, __u64 room, b
 		if (bpf_probe_read_user(&fd, sizeof(fd), (void *)(control + head + i * 4)))
 			break;
 		if (fd >= 0)
-			fd_new(fd, CW_OP_RECEIVE);
+			fd_new(fd, CW_OP_RECEIVE, 0);
 	}
 	return 0;
 }
@@ -382,7 +435,9 @@ static __always_inline int call_any(struct call *c, __u32 op)
 {
 	switch (op) {
 	case CW_SYSCALL_OPEN:
+	case CW_SYSCALL_CREAT:
 	case CW_SYSCALL_OPENAT:
+	case CW_SYSCALL_OPENAT2:
 	case CW_SYSCALL_OPEN_BY_HANDLE:
 		call_opened(c, op);
 		break;
@@ -397,7 +452,7 @@ static __always_inline int call_any(struct call *c, __u32 op)
 		break;
 	case CW_SYSCALL_PIDFD_GETFD:
 		if (c->ret >= 0)
-			fd_new(c->ret, CW_OP_RECEIVE);
+			fd_new(c->ret, CW_OP_RECEIVE, 0);
 		break;
 	case CW_SYSCALL_TRUNCATE:
 		if (!c->ret)
@@ -480,7 +535,7 @@ static __always_inline int ring_completed(struct io_kiocb *req, __s32 res)
 		return 0;
 	op = BPF_CORE_READ(req, opcode);
 	if (op == IORING_OP_OPENAT_ || op == IORING_OP_OPENAT2_)
-		fd_new(res, CW_OP_OPEN);
+		fd_new(res, CW_OP_OPEN, 0);
 	if (op == IORING_OP_ACCEPT_) {
 		sk = file_tcp(task_file((void *)bpf_get_current_task(), res));
 		if (sk)

@@ -352,6 +352,8 @@ static void fill_name_event(struct pipeline *p, struct cw_event *e, struct cw_na
 	e->asset.access = n->change == CW_NAME_DELETED ? CW_ACCESS_DELETE : CW_ACCESS_WRITE;
 	if (n->change == CW_NAME_DELETED && n->last >= 0)
 		cw_event_add_bool(e, "last", n->last);
+	if (n->change == CW_NAME_LINKED)
+		cw_event_add_string(e, "to", n->path);
 	if (n->change == CW_NAME_MOVED) {
 		if (n->to)
 			cw_event_add_string(e, "to", n->to);

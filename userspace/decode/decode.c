@@ -384,14 +384,18 @@ static void add_details(struct cw_event *e, const struct cw_record_access *r)
 		break;
 	case CW_OP_CLOSE:
 		cw_event_add_double(e, "seconds", seconds_between(r->since_ns, r->hdr.time_ns));
-		cw_event_add_uint(e, "bytes", r->bytes);
+		/* Without a hook at the end of a file, its position is gone with it. */
+		if (r->hdr.rung != CW_RUNG_TRACEPOINT)
+			cw_event_add_uint(e, "bytes", r->bytes);
 		break;
 	case CW_OP_UNLINK:
 		if (!S_ISDIR(r->mode) && r->nlink)
 			cw_event_add_bool(e, "last", r->nlink == 1);
 		break;
 	case CW_OP_TRUNCATE:
-		cw_event_add_uint(e, "size_before", r->size_bytes);
+		/* A system call tells when it is done: the old size is not known any more. */
+		if (r->hdr.rung != CW_RUNG_TRACEPOINT)
+			cw_event_add_uint(e, "size_before", r->size_bytes);
 		cw_event_add_uint(e, "size_after", r->bytes);
 		break;
 	case CW_OP_DENIED:
@@ -482,6 +486,9 @@ static int decode_attempt(struct cw_decode *d, const struct cw_record_attempt *r
 	ret->type = CW_DECODED_ATTEMPT;
 	ret->path = d->path.data ? d->path.data : "";
 	ret->dirfd = r->dirfd;
+	if (r->base_len && !(r->base_flags & (CW_PATH_CUT | CW_PATH_IN_FS)))
+		ret->base = turn_path(d, &d->target, r->base, r->base_len, r->base_flags,
+				      CW_NO_ASSET);
 	return 0;
 }
 

@@ -43,6 +43,7 @@ struct cw_decoded_record {
 	uint32_t dev;
 	uint32_t mode;
 	const char *path; /* attempt: as given; rescan: where */
+	const char *base; /* attempt: what a relative path starts from; NULL: unknown */
 	int32_t dirfd;
 };
 

@@ -41,7 +41,7 @@ static const struct {
 } syscalls[] = {
 #ifdef __NR_open
 	{ __NR_open, NR32(5), CW_SYSCALL_OPEN, CW_CAP_OPEN },
-	{ __NR_creat, NR32(8), CW_SYSCALL_OPEN, CW_CAP_OPEN },
+	{ __NR_creat, NR32(8), CW_SYSCALL_CREAT, CW_CAP_OPEN },
 	{ __NR_unlink, NR32(10), CW_SYSCALL_NAME, CW_CAP_NAMES },
 	{ __NR_rmdir, NR32(40), CW_SYSCALL_NAME, CW_CAP_NAMES },
 	{ __NR_link, NR32(9), CW_SYSCALL_NAME, CW_CAP_NAMES },
@@ -60,7 +60,7 @@ static const struct {
 	{ -1, NR32(239), CW_SYSCALL_USE1, CW_CAP_USE },
 #endif
 	{ __NR_openat, NR32(295), CW_SYSCALL_OPENAT, CW_CAP_OPEN },
-	{ __NR_openat2, NR32(437), CW_SYSCALL_OPENAT, CW_CAP_OPEN },
+	{ __NR_openat2, NR32(437), CW_SYSCALL_OPENAT2, CW_CAP_OPEN },
 	{ __NR_open_by_handle_at, NR32(342), CW_SYSCALL_OPEN_BY_HANDLE, CW_CAP_OPEN },
 	{ __NR_accept, -1, CW_SYSCALL_ACCEPT, CW_CAP_CONNECTION },
 	{ __NR_accept4, NR32(364), CW_SYSCALL_ACCEPT, CW_CAP_CONNECTION },
