@@ -63,6 +63,7 @@ typedef _Bool bool;
 
 struct super_block {
 	__u32 s_dev;
+	unsigned long s_magic;
 } CW_RELOC;
 
 struct inode {

@@ -180,7 +180,8 @@ int BPF_PROG(lsm__inode_free_security, struct inode *inode)
 		return 0;
 	key.ino = inode->i_ino;
 	key.dev = inode->i_sb->s_dev;
-	bpf_map_delete_elem(&inodes, &key);
+	if (inode_mark(key.ino, key.dev, inode_generation(inode)))
+		bpf_map_delete_elem(&inodes, &key);
 	return 0;
 }
 
