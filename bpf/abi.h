@@ -139,7 +139,7 @@ struct cw_names {
 struct cw_exe_key {
 	__u64 ino;
 	__u32 dev; /* s_dev */
-	__u32 gen; /* i_generation */
+	__u32 gen; /* inode_generation() of the kernel side */
 };
 
 struct cw_exe {

@@ -185,6 +185,26 @@ static __always_inline __u64 address_of(const void *p)
 	return n;
 }
 
+/*
+ * What tells an inode from another that had, or has, its number. Usually i_generation. Overlayfs
+ * passes on the numbers of its layers: a directory, a file of the upper layer and one of a lower
+ * layer can have the same at once, and its generation is always 0. There it says which of the three
+ * it is: struct ovl_inode, in a module, has the upper dentry just behind the inode (4.8 to 7.3). A
+ * file that is copied up becomes another; its folder gives it its mark again.
+ */
+static __always_inline __u32 inode_generation(struct inode *inode)
+{
+	__u64 at, upper = 0;
+
+	if (BPF_CORE_READ(inode, i_sb, s_magic) != OVERLAY_MAGIC)
+		return BPF_CORE_READ(inode, i_generation);
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)
+		return 1;
+	at = address_of(inode) + bpf_core_type_size(struct inode);
+	bpf_probe_read_kernel(&upper, sizeof(upper), (void *)at);
+	return upper ? 2 : 3;
+}
+
 static __always_inline void count_loss(enum cw_loss class)
 {
 	if ((__u32)class >= CW_LOSS_MAX)

@@ -112,7 +112,7 @@ static __noinline __u32 ancestor_asset(struct dentry *dentry, __u32 dev, __u32 s
 		inode = BPF_CORE_READ(parent, d_inode);
 		ino = BPF_CORE_READ(inode, i_ino);
 		if (filter_maybe(ino)) {
-			m = inode_mark(ino, dev, BPF_CORE_READ(inode, i_generation));
+			m = inode_mark(ino, dev, inode_generation(inode));
 			if (m)
 				return m->asset;
 		}
@@ -131,7 +131,7 @@ static __always_inline void dir_mark(struct dentry *dir, __u32 dev, __u32 asset)
 {
 	struct inode *inode = BPF_CORE_READ(dir, d_inode);
 	__u64 ino = BPF_CORE_READ(inode, i_ino);
-	__u32 gen = BPF_CORE_READ(inode, i_generation);
+	__u32 gen = inode_generation(inode);
 
 	if (!inode || (filter_maybe(ino) && inode_mark(ino, dev, gen)))
 		return;
@@ -148,7 +148,7 @@ static __always_inline void object_fill(struct object *o, struct inode *inode,
 	o->dev = BPF_CORE_READ(inode, i_sb, s_dev);
 	o->rdev = BPF_CORE_READ(inode, i_rdev);
 	o->mode = BPF_CORE_READ(inode, i_mode);
-	o->gen = BPF_CORE_READ(inode, i_generation);
+	o->gen = inode_generation(inode);
 	o->asset = CW_NO_ASSET;
 }
 

@@ -9,6 +9,24 @@
 
 #include "emit.bpf.h"
 
+/*
+ * A device node gets, changes or loses a name. The kernel's own threads make and remove the nodes
+ * of devtmpfs as devices come and go: that is no access.
+ */
+static __always_inline bool node_maybe(struct dentry *dentry)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct inode *inode = dentry->d_inode;
+	umode_t mode;
+
+	if (!inode)
+		return false;
+	mode = inode->i_mode;
+	if ((mode & S_IFMT) != S_IFCHR && (mode & S_IFMT) != S_IFBLK)
+		return false;
+	return device_maybe(inode->i_rdev, mode) && !(BPF_CORE_READ(task, flags) & PF_KTHREAD);
+}
+
 static __noinline int removed(struct dentry *dentry)
 {
 	struct access a = { .op = CW_OP_UNLINK, .access = CW_ABI_DELETE, .fd = ~0u,
@@ -26,7 +44,7 @@ static __noinline int removed(struct dentry *dentry)
 SEC("lsm/inode_unlink")
 int BPF_PROG(lsm__inode_unlink, struct inode *dir, struct dentry *dentry)
 {
-	if (dentry_maybe(dir, dentry))
+	if (dentry_maybe(dir, dentry) || node_maybe(dentry))
 		removed(dentry);
 	return 0;
 }
@@ -86,7 +104,7 @@ SEC("lsm/inode_rename")
 int BPF_PROG(lsm__inode_rename, struct inode *old_dir, struct dentry *old, struct inode *new_dir,
 	     struct dentry *new)
 {
-	if (dentry_maybe(old_dir, old) || dentry_maybe(new_dir, new))
+	if (dentry_maybe(old_dir, old) || dentry_maybe(new_dir, new) || node_maybe(old))
 		moved(old, new_dir, new, CW_OP_RENAME);
 	return 0;
 }
@@ -187,7 +205,8 @@ int BPF_PROG(lsm__inode_free_security, struct inode *inode)
 		return 0;
 	key.ino = inode->i_ino;
 	key.dev = inode->i_sb->s_dev;
-	bpf_map_delete_elem(&inodes, &key);
+	if (inode_mark(key.ino, key.dev, inode_generation(inode)))
+		bpf_map_delete_elem(&inodes, &key);
 	return 0;
 }
 
