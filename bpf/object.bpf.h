@@ -182,7 +182,8 @@ static __always_inline bool object_watched(struct object *o)
 	return true;
 }
 
-static __always_inline bool object_of_file(struct object *o, struct file *file)
+/* A function of its own: its stack is free again when the event is told. */
+static __noinline bool object_of_file(struct object *o, struct file *file)
 {
 	object_fill(o, BPF_CORE_READ(file, f_inode), BPF_CORE_READ(file, f_path.dentry),
 		    BPF_CORE_READ(file, f_path.mnt));
