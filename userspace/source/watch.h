@@ -38,7 +38,8 @@ size_t cw_watch_n(const struct cw_watch *w);
 enum cw_root_state cw_watch_state(const struct cw_watch *w, uint32_t index);
 /*
  * True if a tree lies on a file system whose inode numbers last only as long as the inode is in
- * memory (FAT, exFAT, overlays): marks of folders may be lost there, so every open has to ask all ancestors.
+ * memory (FAT, exFAT, overlays): marks of folders may be lost there, so every open has to ask all
+ * ancestors.
  */
 bool cw_watch_unstable(const struct cw_watch *w);
 /* Files that could not be opened to be marked: they are found by their directory. */
