@@ -203,6 +203,10 @@ int exit__descriptors(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
+/* An asset as the answer to "is it watched?": 0 is no; CW_NO_ASSET and the canary's fit in. */
+#define ASSET_SEEN(asset) ((asset) + 3)
+#define SEEN_ASSET(seen)  ((seen) - 3)
+
 /*
  * Is there a watched object under descriptor `fd` of the current process, opened, received or
  * found? Then it is remembered. The open file may be known already, under another descriptor or by
@@ -230,17 +234,17 @@ __noinline int fd_see(__u32 fd, __u32 op)
 	if (!open)
 		open = open_new(&o, file, task, false);
 	if (!open)
-		return 1;
+		return ASSET_SEEN(o.asset);
 	fd_fill(&d, &o, open);
 	fd_add(bpf_get_current_pid_tgid() >> 32, fd, &d);
-	return 1;
+	return ASSET_SEEN(o.asset);
 }
 
 /*
- * Tells of an access by descriptor `fd` to the watched object that it is. `access` is what the call
- * asked for and the file itself does not tell.
+ * Tells of an access by descriptor `fd` to the watched object that it was `seen` to be. `access` is
+ * what the call asked for and the file itself does not tell.
  */
-__noinline int fd_tell(__u32 fd, __u32 op, __u32 access)
+__noinline int fd_tell(__u32 fd, __u32 op, __u32 access, __u32 seen)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct access a = { .op = op, .fd = fd, .rung = CW_RUNG_TRACEPOINT };
@@ -248,8 +252,11 @@ __noinline int fd_tell(__u32 fd, __u32 op, __u32 access)
 	struct inode *inode;
 	struct object o;
 
-	if (!file || !object_of_file(&o, file))
+	if (!file)
 		return 0;
+	object_fill(&o, BPF_CORE_READ(file, f_inode), BPF_CORE_READ(file, f_path.dentry),
+		    BPF_CORE_READ(file, f_path.mnt));
+	o.asset = SEEN_ASSET(seen);
 	a.access = access_of(file) | access;
 	if (a.access & CW_ABI_CREATE)
 		a.access &= ~CW_ABI_TRUNCATE;
@@ -268,12 +275,13 @@ __noinline int fd_tell(__u32 fd, __u32 op, __u32 access)
  */
 static __always_inline void fd_new(__u32 fd, __u32 op, __u32 access)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32, seen;
 
 	if (*holder_slot(tgid))
 		fd_check(tgid, fd, 1);
-	if (fd_see(fd, op))
-		fd_tell(fd, op, access);
+	seen = fd_see(fd, op);
+	if (seen)
+		fd_tell(fd, op, access, seen);
 }
 
 #endif

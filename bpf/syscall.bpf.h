@@ -297,13 +297,15 @@ __noinline int fd_first(__u32 fd, __u32 op)
 	d->flags &= ~CW_FD_INHERITED;
 	if (op == CW_OP_MAP)
 		d->flags |= CW_FD_MAPPED;
-	return (__u64)task_file(task, fd) == d->file;
+	return (__u64)task_file(task, fd) == d->file ? ASSET_SEEN(d->asset) : 0;
 }
 
 static __always_inline void fd_used(__u32 fd, __u32 op)
 {
-	if (fd_first(fd, op))
-		fd_tell(fd, op, 0);
+	__u32 seen = fd_first(fd, op);
+
+	if (seen)
+		fd_tell(fd, op, 0, seen);
 }
 
 __noinline int fd_copy(__u32 from, __u32 to)
@@ -383,9 +385,11 @@ static __always_inline void fd_streamed(struct call *c, __u32 op)
 static __always_inline void fd_truncated(__u32 fd)
 {
 	struct cw_fd_key key = { .tgid = bpf_get_current_pid_tgid() >> 32, .fd = fd };
+	struct cw_fd *d = bpf_map_lookup_elem(&fds, &key);
 
-	if (bpf_map_lookup_elem(&fds, &key))
-		fd_tell(fd, CW_OP_TRUNCATE, CW_ABI_WRITE | CW_ABI_TRUNCATE);
+	if (d)
+		fd_tell(fd, CW_OP_TRUNCATE, CW_ABI_WRITE | CW_ABI_TRUNCATE,
+			ASSET_SEEN(d->asset));
 }
 
 static __always_inline int call_held(struct call *c, __u32 op)
