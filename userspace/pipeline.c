@@ -25,6 +25,7 @@
 #define CANARY_EVERY_NS	  (60 * CW_NSEC_PER_SEC)
 #define CANARY_PATIENCE_NS (5 * CW_NSEC_PER_SEC)
 #define NAMES_AGE_MS	  10 /* the call behind an event of fanotify has returned by then */
+#define ROOTS_SOON_NS	  (10 * 1000000ull) /* after a folder went; then ever less often */
 #define ROOTS_AGAIN_NS	  (2 * CW_NSEC_PER_SEC) /* while a folder is missing */
 #define RESCANS_MAX	  64
 #define RESCAN_PATIENCE_NS (2 * CW_NSEC_PER_SEC)
@@ -58,7 +59,7 @@ struct pipeline {
 	char hub[65];
 	uint64_t seq, flags, flagged[CW_CLASS_MAX], events;
 	uint64_t wall_offset_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
-	uint64_t losses_since_ns, next_canary_ns, next_roots_ns, end_ns;
+	uint64_t losses_since_ns, next_canary_ns, next_roots_ns, missing_since_ns, end_ns;
 	int signals, uevents, mounts, watch_names;
 	int output_error; /* told already */
 	bool seeding, stopping;
@@ -244,11 +245,25 @@ static void root_changed(void *ctx, uint32_t index, enum cw_root_state s)
 
 static void check_roots(struct pipeline *p)
 {
+	uint64_t now, wait;
+	bool missing = false;
+
 	cw_watch_check(p->watch, root_changed, p);
-	p->next_roots_ns = 0;
 	for (uint32_t i = 0; i < cw_watch_n(p->watch); i++)
-		if (!p->assets.retired[i] && cw_watch_state(p->watch, i) != CW_ROOT_WATCHED)
-			p->next_roots_ns = boot_now() + ROOTS_AGAIN_NS;
+		missing = missing || (!p->assets.retired[i] &&
+				      !cw_root_is_there(cw_watch_state(p->watch, i)));
+	p->next_roots_ns = 0;
+	if (!missing) {
+		p->missing_since_ns = 0;
+		return;
+	}
+	/* Who puts another folder in its place does so at once: what is in it must not be missed. */
+	now = boot_now();
+	if (!p->missing_since_ns)
+		p->missing_since_ns = now;
+	wait = (now - p->missing_since_ns) / 4;
+	p->next_roots_ns = now + (wait < ROOTS_SOON_NS ? ROOTS_SOON_NS :
+				  wait > ROOTS_AGAIN_NS ? ROOTS_AGAIN_NS : wait);
 }
 
 /* ---- records ---- */
@@ -379,6 +394,8 @@ static int run_names(struct pipeline *p)
 	int r;
 
 	cw_watch_read(p->watch);
+	if (cw_watch_take_root_news(p->watch))
+		check_roots(p);
 	if (p->watch_names) {
 		/* All that fanotify had to say about new directories is taken in by now. */
 		p->watch_names = 0;

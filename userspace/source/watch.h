@@ -35,6 +35,8 @@ int cw_watch_add(struct cw_watch *w, const char *path, uint32_t *ret_index, size
 /* Path of a root by index; NULL: no such index. */
 const char *cw_watch_root(const struct cw_watch *w, uint32_t index);
 size_t cw_watch_n(const struct cw_watch *w);
+/* False: nothing stands there that could be watched. */
+bool cw_root_is_there(enum cw_root_state s);
 enum cw_root_state cw_watch_state(const struct cw_watch *w, uint32_t index);
 /* Files that could not be opened to be marked: they are found by their directory. */
 size_t cw_watch_unmarked(const struct cw_watch *w);
@@ -42,6 +44,8 @@ size_t cw_watch_unmarked(const struct cw_watch *w);
 /* Looks at every root again; `changed` is told of each whose state is another now. */
 void cw_watch_check(struct cw_watch *w,
 		    void (*changed)(void *ctx, uint32_t index, enum cw_root_state s), void *ctx);
+/* True once after fanotify told that a root was removed or moved: it is time for cw_watch_check. */
+bool cw_watch_take_root_news(struct cw_watch *w);
 /* A directory that came into a tree. -ENOENT: not there (yet). */
 int cw_watch_rescan(struct cw_watch *w, uint32_t index, const char *path);
 
