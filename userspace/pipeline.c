@@ -6,6 +6,7 @@
  */
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -894,6 +895,8 @@ int cw_pipeline_run(const struct cw_run_config *config)
 	}
 	if (!open_kernel(&p) && !open_output(&p)) {
 		if (!start(&p)) {
+			/* The kernel's type information is large, and was needed only to load. */
+			malloc_trim(0);
 			if (!config->quiet)
 				fprintf(stderr, "\ncamwarden: watching; Ctrl-C ends\n");
 			loop(&p);

@@ -5,7 +5,8 @@
 
 #include "decode/decode.h"
 
-#define PROCESSES_MAX 2048 /* kept at once; ended ones go first, then the least used */
+#define PROCESSES_MAX 2048 /* kept at once; then the least used goes */
+#define ENDED_MAX     256 /* records about them come a moment later at most */
 #define HASH_SIZE     1024
 #define OPENS_MAX     4096 /* paths of open files that a later record names by number only */
 #define CW_PF_KTHREAD 0x00200000 /* include/linux/sched.h */
@@ -15,11 +16,18 @@ struct open_path {
 	char *path;
 };
 
+struct ended {
+	uint32_t tgid; /* 0: none */
+	uint64_t start_ns;
+};
+
 struct cw_decode {
 	struct cw_decode_ops ops;
 	struct cw_proc *hash[HASH_SIZE];
 	struct cw_proc *newest, *oldest;
 	size_t n;
+	struct ended ended[ENDED_MAX]; /* a ring: the first to end is the first to go */
+	size_t ended_at;
 	struct open_path opens[OPENS_MAX]; /* by id modulo size; an older one gives way */
 	struct cw_buf path, target;
 };
@@ -74,17 +82,6 @@ static void push_newest(struct cw_decode *d, struct cw_proc *p)
 	d->newest = p;
 }
 
-static void push_oldest(struct cw_decode *d, struct cw_proc *p)
-{
-	p->newer = d->oldest;
-	p->older = NULL;
-	if (d->oldest)
-		d->oldest->older = p;
-	else
-		d->newest = p;
-	d->oldest = p;
-}
-
 static void drop(struct cw_decode *d, struct cw_proc *p)
 {
 	struct cw_proc **at = &d->hash[slot_of(p->task.tgid, p->task.start_ns)];
@@ -112,10 +109,8 @@ static struct cw_proc *find_or_add(struct cw_decode *d, uint32_t tgid, uint64_t 
 	struct cw_proc *p = find(d, tgid, start_ns), **at;
 
 	if (p) {
-		if (!p->exited) {
-			unlink_used(d, p);
-			push_newest(d, p);
-		}
+		unlink_used(d, p);
+		push_newest(d, p);
 		return p;
 	}
 	if (d->n >= PROCESSES_MAX)
@@ -274,19 +269,21 @@ static void take_process(struct cw_decode *d, const struct cw_record_process *r)
 	name_lineage(d, p);
 }
 
-/* Records about an ended process may still be on their way: it only becomes the first to go. */
+/* Records about an ended process may still be on their way: it is kept for a while. */
 static void take_exit(struct cw_decode *d, const struct cw_record_exit *r)
 {
-	struct cw_proc *p = find(d, r->tgid, r->start_ns);
+	struct ended *e = &d->ended[d->ended_at % ENDED_MAX];
+	struct cw_proc *p = find(d, r->tgid, r->start_ns), *first;
 
 	if (!p || p->exited)
 		return;
 	p->exited = true;
-	unlink_used(d, p);
-	push_oldest(d, p);
-	/* Of those that ended some are kept, in the order of their end. */
-	if (p->newer && p->newer->exited && d->n > PROCESSES_MAX / 2)
-		drop(d, p->newer);
+	first = e->tgid ? find(d, e->tgid, e->start_ns) : NULL;
+	if (first)
+		drop(d, first);
+	e->tgid = r->tgid;
+	e->start_ns = r->start_ns;
+	d->ended_at++;
 }
 
 static void fill_origin(struct cw_event *e, const struct cw_proc *p, const struct cw_actor *a)

@@ -46,7 +46,8 @@ static const struct cw_way ways[] = {
 	{ CW_CAP_CLOSE, CW_PROBE_LSM, { "fentry__fput|lsm__file_free_security" }, "", NULL },
 	{ CW_CAP_CLOSE, CW_PROBE_TRACEPOINT,
 	  { "tp__sys_exit", "fork__descriptors", "exec__descriptors", "exit__descriptors" },
-	  "that a mapping or a message in flight still holds the file; how much was read or written", BETTER_LSM },
+	  "that a mapping or a message in flight still holds the file; how much was read or "
+	  "written", BETTER_LSM },
 
 	{ CW_CAP_STREAM, CW_PROBE_TRACEPOINT, { "lsm__file_ioctl" },
 	  "frames of drivers that do not use the V4L2 core's ioctls or videobuf2", NULL },
