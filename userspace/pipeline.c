@@ -26,8 +26,8 @@
 #define CANARY_EVERY_NS	  (60 * CW_NSEC_PER_SEC)
 #define CANARY_PATIENCE_NS (5 * CW_NSEC_PER_SEC)
 #define NAMES_AGE_MS	  10 /* the call behind an event of fanotify has returned by then */
+#define ROOTS_SOON_NS	  (10 * 1000000ull) /* after a folder went; then ever less often */
 #define ROOTS_AGAIN_NS	  (2 * CW_NSEC_PER_SEC) /* while a folder is missing */
-#define ROOTS_SOON_NS	  (CW_NSEC_PER_SEC / 20)
 #define RESCANS_MAX	  64
 #define RESCAN_PATIENCE_NS (2 * CW_NSEC_PER_SEC)
 #define OUTPUT_ROOM	  (1024 * 1024)
@@ -60,7 +60,7 @@ struct pipeline {
 	char hub[65];
 	uint64_t seq, flags, flagged[CW_CLASS_MAX], events;
 	uint64_t wall_offset_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
-	uint64_t losses_since_ns, next_canary_ns, next_roots_ns, end_ns;
+	uint64_t losses_since_ns, next_canary_ns, next_roots_ns, missing_since_ns, end_ns;
 	int signals, uevents, mounts, watch_names;
 	int output_error; /* told already */
 	bool seeding, stopping;
@@ -250,11 +250,6 @@ static void root_changed(void *ctx, uint32_t index, enum cw_root_state s)
 	deliver(p, &e);
 }
 
-static bool root_is_away(enum cw_root_state s)
-{
-	return s == CW_ROOT_MISSING || s == CW_ROOT_NOT_A_DIRECTORY || s == CW_ROOT_UNREADABLE;
-}
-
 /* Something happened that may concern a root, but may not be done yet. */
 static void check_roots_soon(struct pipeline *p)
 {
@@ -266,11 +261,25 @@ static void check_roots_soon(struct pipeline *p)
 
 static void check_roots(struct pipeline *p)
 {
+	uint64_t now, wait;
+	bool missing = false;
+
 	cw_watch_check(p->watch, root_changed, p);
-	p->next_roots_ns = 0;
 	for (uint32_t i = 0; i < cw_watch_n(p->watch); i++)
-		if (!p->assets.retired[i] && root_is_away(cw_watch_state(p->watch, i)))
-			p->next_roots_ns = boot_now() + ROOTS_AGAIN_NS;
+		missing = missing || (!p->assets.retired[i] &&
+				      !cw_root_is_there(cw_watch_state(p->watch, i)));
+	p->next_roots_ns = 0;
+	if (!missing) {
+		p->missing_since_ns = 0;
+		return;
+	}
+	/* Who puts another folder in its place does so at once: what is in it must not be missed. */
+	now = boot_now();
+	if (!p->missing_since_ns)
+		p->missing_since_ns = now;
+	wait = (now - p->missing_since_ns) / 4;
+	p->next_roots_ns = now + (wait < ROOTS_SOON_NS ? ROOTS_SOON_NS :
+				  wait > ROOTS_AGAIN_NS ? ROOTS_AGAIN_NS : wait);
 }
 
 /* ---- records ---- */
@@ -909,6 +918,8 @@ int cw_pipeline_run(const struct cw_run_config *config)
 	}
 	if (!open_kernel(&p) && !open_output(&p)) {
 		if (!start(&p)) {
+			/* The kernel's type information is large, and was needed only to load. */
+			malloc_trim(0);
 			if (!config->quiet)
 				fprintf(stderr, "\ncamwarden: watching; Ctrl-C ends\n");
 			loop(&p);

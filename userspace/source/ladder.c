@@ -36,13 +36,14 @@ static const struct cw_way ways[] = {
 
 	{ CW_CAP_RECEIVE, CW_PROBE_LSM, { "lsm__file_receive" }, "", NULL },
 	{ CW_CAP_RECEIVE, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
-	  "descriptors beyond the first control message or the 32nd of it, and by io_uring; their "
-	  "first use is not seen then", BETTER_LSM },
+	  "descriptors beyond the first control message or the 32nd of it, by io_uring, and by a "
+	  "seccomp supervisor; their first use is not seen then", BETTER_LSM },
 
 	{ CW_CAP_USE, CW_PROBE_LSM,
 	  { "lsm__file_permission", "lsm__file_ioctl", "?lsm__file_ioctl_compat" }, "", NULL },
 	{ CW_CAP_USE, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
-	  "reads by io_uring; descriptors above 255 that came by fork", BETTER_LSM },
+	  "reads by io_uring and io_submit; descriptors above 255 that came by fork, or in a table "
+	  "that two processes share", BETTER_LSM },
 
 	{ CW_CAP_MAP, CW_PROBE_LSM, { "lsm__mmap_file" }, "", NULL },
 	{ CW_CAP_MAP, CW_PROBE_TRACEPOINT, { "tp__sys_exit" }, "", BETTER_LSM },
@@ -64,8 +65,8 @@ static const struct cw_way ways[] = {
 	  { "lsm__inode_unlink", "lsm__inode_rmdir", "lsm__inode_rename", "lsm__inode_link",
 	    "lsm__inode_mkdir", "lsm__inode_mknod", "lsm__inode_free_security" }, "", NULL },
 	{ CW_CAP_NAMES, CW_PROBE_FANOTIFY, { "tp__sys_exit" },
-	  "names of a recording outside its tree; file systems without file handles; the person "
-	  "behind io_uring's calls", BETTER_LSM },
+	  "names of a recording outside its tree, for a moment also of one that is linked in; file "
+	  "systems without file handles; the person behind io_uring's calls", BETTER_LSM },
 
 	{ CW_CAP_ATTRIBUTES, CW_PROBE_LSM, { "lsm__inode_setattr|lsm__inode_setattr_v5_10" },
 	  "ACLs", NULL },

@@ -27,13 +27,22 @@
 
 #define NAME_EVENTS (FAN_CREATE | FAN_DELETE | FAN_ATTRIB | FAN_ONDIR | FAN_EVENT_ON_CHILD)
 
+/*
+ * Which directory. A number that was freed is given out again, often to the next directory that is
+ * made; the handle has the generation that tells the two apart.
+ */
+struct identity {
+	dev_t dev;
+	ino_t ino; /* 0: none */
+	unsigned int len;
+	unsigned char handle[MAX_HANDLE_SZ];
+};
+
 struct root {
 	char *path;
 	enum cw_root_state state;
-	dev_t dev; /* what stands there now, as stat(2) tells, to notice a replacement */
-	ino_t ino;
-	dev_t first_dev; /* what stood there first */
-	ino_t first_ino;
+	struct identity now;
+	struct identity home; /* the first that was there: what a mount covers and uncovers */
 };
 
 /* A watched directory by its file handle, for fanotify. */
@@ -77,6 +86,11 @@ static const char *const state_names[] = {
 const char *cw_root_state_name(enum cw_root_state s)
 {
 	return (unsigned int)s < CW_ARRAY_SIZE(state_names) ? state_names[s] : "invalid";
+}
+
+bool cw_root_is_there(enum cw_root_state s)
+{
+	return s == CW_ROOT_WATCHED || s == CW_ROOT_REPLACED || s == CW_ROOT_MOUNTED_OVER;
 }
 
 static uint64_t now_ms(void)
@@ -220,6 +234,31 @@ static enum cw_root_state state_of_error(int r)
 	       r == -ENOTDIR || r == -ELOOP ? CW_ROOT_NOT_A_DIRECTORY : CW_ROOT_UNREADABLE;
 }
 
+static int identify(int dirfd, const char *path, int flags, struct identity *ret)
+{
+	union { struct file_handle h; char room[sizeof(struct file_handle) + MAX_HANDLE_SZ]; } u;
+	struct stat st;
+	int mount_id;
+
+	memset(ret, 0, sizeof(*ret));
+	if (fstatat(dirfd, path, &st, flags & AT_EMPTY_PATH))
+		return -errno;
+	ret->dev = st.st_dev;
+	ret->ino = st.st_ino;
+	u.h.handle_bytes = MAX_HANDLE_SZ;
+	if (name_to_handle_at(dirfd, path, &u.h, &mount_id, flags))
+		return 0; /* a file system without handles: the number has to do */
+	ret->len = u.h.handle_bytes;
+	memcpy(ret->handle, u.h.f_handle, ret->len);
+	return 0;
+}
+
+static bool same(const struct identity *a, const struct identity *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->len == b->len &&
+	       !memcmp(a->handle, b->handle, a->len);
+}
+
 /*
  * A watch of inotify tells at once when the root goes, and keeps its inode in memory, with the mark
  * that the whole tree hangs on, without keeping the file system from being unmounted.
@@ -237,26 +276,21 @@ static int mark_root(struct cw_watch *w, uint32_t index, size_t *n)
 {
 	struct root *r = &w->root[index];
 	cw_auto_free char *real = NULL;
-	struct stat st;
 	int fd = cw_kernel_touch(w->k, AT_FDCWD, r->path, O_DIRECTORY, index);
 
 	if (fd < 0) {
 		r->state = state_of_error(fd);
 		return fd;
 	}
-	if (fstat(fd, &st)) {
-		close(fd);
-		return -errno;
-	}
-	pin_root(w, fd);
 	r->state = CW_ROOT_WATCHED;
-	r->dev = st.st_dev;
-	r->ino = st.st_ino;
-	if (!r->first_ino) {
-		r->first_dev = st.st_dev;
-		r->first_ino = st.st_ino;
+	if (identify(fd, "", AT_EMPTY_PATH, &r->now)) {
+		close(fd);
+		return -EIO;
 	}
-	cw_kernel_set_root(w->k, index, st.st_ino);
+	if (!r->home.ino)
+		r->home = r->now;
+	pin_root(w, fd);
+	cw_kernel_set_root(w->k, index, r->now.ino);
 	real = realpath(r->path, NULL);
 	return walk(w, fd, index, real ? real : r->path, 0, n);
 }
@@ -304,20 +338,28 @@ size_t cw_watch_unmarked(const struct cw_watch *w)
 	return w->unmarked;
 }
 
-/* *ret_new: what stands there is not what stood there when it was looked at last. */
-static enum cw_root_state look_at(const struct root *r, bool *ret_new)
+/* True: the root is not what it was when it was looked at last. */
+static bool look_at(const struct root *r, enum cw_root_state *ret_state)
 {
+	struct identity id;
 	struct stat st;
 
-	*ret_new = false;
-	if (stat(r->path, &st))
-		return state_of_error(-errno);
-	if (!S_ISDIR(st.st_mode))
-		return CW_ROOT_NOT_A_DIRECTORY;
-	*ret_new = st.st_dev != r->dev || st.st_ino != r->ino;
-	if (!r->first_ino || (st.st_dev == r->first_dev && st.st_ino == r->first_ino))
-		return CW_ROOT_WATCHED;
-	return st.st_dev != r->first_dev ? CW_ROOT_MOUNTED_OVER : CW_ROOT_REPLACED;
+	if (stat(r->path, &st)) {
+		*ret_state = state_of_error(-errno);
+		return *ret_state != r->state;
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		*ret_state = CW_ROOT_NOT_A_DIRECTORY;
+		return *ret_state != r->state;
+	}
+	*ret_state = CW_ROOT_WATCHED;
+	if (!cw_root_is_there(r->state))
+		return true;
+	if (identify(AT_FDCWD, r->path, AT_SYMLINK_FOLLOW, &id) || same(&id, &r->now))
+		return false;
+	if (!same(&id, &r->home))
+		*ret_state = id.dev != r->now.dev ? CW_ROOT_MOUNTED_OVER : CW_ROOT_REPLACED;
+	return true;
 }
 
 void cw_watch_check(struct cw_watch *w,
@@ -329,15 +371,16 @@ void cw_watch_check(struct cw_watch *w,
 		; /* that something happened is all there is to know */
 	for (uint32_t i = 0; i < w->n; i++) {
 		struct root *r = &w->root[i];
-		bool new;
-		enum cw_root_state now = look_at(r, &new);
+		enum cw_root_state now, before = r->state;
 		size_t n = 0;
 
-		if (now == r->state && !new)
+		if (!look_at(r, &now))
 			continue;
 		/* What stands there now is watched, too; the old inodes keep their marks. */
-		if (new && mark_root(w, i, &n))
-			now = r->state;
+		if (cw_root_is_there(now) && mark_root(w, i, &n)) {
+			r->state = before; /* it changes under our hands; the next look tells */
+			continue;
+		}
 		r->state = now;
 		changed(ctx, i, now);
 	}

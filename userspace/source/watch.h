@@ -35,6 +35,8 @@ int cw_watch_add(struct cw_watch *w, const char *path, uint32_t *ret_index, size
 /* Path of a root by index; NULL: no such index. */
 const char *cw_watch_root(const struct cw_watch *w, uint32_t index);
 size_t cw_watch_n(const struct cw_watch *w);
+/* False: nothing stands there that could be watched. */
+bool cw_root_is_there(enum cw_root_state s);
 enum cw_root_state cw_watch_state(const struct cw_watch *w, uint32_t index);
 /*
  * True if a tree lies on a file system whose inode numbers last only as long as the inode is in
