@@ -176,6 +176,17 @@ struct {
 	__type(value, struct cw_namer);
 } namers SEC(".maps");
 
+/*
+ * The same processes as records, for the one in a thousand whose change turns out to concern a
+ * recording. Kept, not sent: what is not watched must not wake the agent. Full: the oldest goes.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct cw_record_process);
+} portraits SEC(".maps");
+
 /* An address as a number, which a pointer with a type is not for the verifier. */
 static __always_inline __u64 address_of(const void *p)
 {

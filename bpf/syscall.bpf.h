@@ -251,6 +251,30 @@ static __always_inline void call_accept(struct call *c)
 		conn_accept(sk);
 }
 
+const volatile struct cw_record_process zero_process = {};
+
+/* Keeps what is known of the current process, unless that is done since its last exec. */
+__noinline int portray_current(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct cw_task *t = task_get(task);
+	struct cw_record_process *r = bpf_map_lookup_elem(&portraits, &tgid);
+
+	if (!t || (r && r->task.start_ns == t->start_ns && r->task.exe.ino == t->exe.ino))
+		return 0;
+	bpf_map_update_elem(&portraits, &tgid, (const void *)&zero_process, BPF_ANY);
+	r = bpf_map_lookup_elem(&portraits, &tgid);
+	if (!r) {
+		count_loss(CW_LOSS_PROCESSES);
+		return 0;
+	}
+	r->hdr.size = sizeof(*r);
+	r->hdr.type = CW_RECORD_PROCESS;
+	process_write(r, task, t);
+	return 0;
+}
+
 /* Who gives, moves or takes a name, as it stands now. */
 __noinline int name_changed(__u32 op)
 {
@@ -260,7 +284,7 @@ __noinline int name_changed(__u32 op)
 
 	if (is_agent())
 		return 0;
-	announce_current(CW_RING_FILES);
+	portray_current();
 	actor_fill(&namer.actor, task);
 	bpf_map_update_elem(&namers, &tgid, &namer, BPF_ANY);
 	return 0;

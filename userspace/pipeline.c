@@ -26,6 +26,7 @@
 #define CANARY_EVERY_NS	  (60 * CW_NSEC_PER_SEC)
 #define CANARY_PATIENCE_NS (5 * CW_NSEC_PER_SEC)
 #define NAMES_AGE_MS	  10 /* the call behind an event of fanotify has returned by then */
+#define NAMES_EVERY_NS	  (CW_NSEC_PER_SEC / 5)
 #define ROOTS_SOON_NS	  (10 * 1000000ull) /* after a folder went; then ever less often */
 #define ROOTS_AGAIN_NS	  (2 * CW_NSEC_PER_SEC) /* while a folder is missing */
 #define RESCANS_MAX	  64
@@ -60,8 +61,8 @@ struct pipeline {
 	char hub[65];
 	uint64_t seq, flags, flagged[CW_CLASS_MAX], events;
 	uint64_t wall_offset_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
-	uint64_t losses_since_ns, next_canary_ns, next_roots_ns, missing_since_ns, end_ns;
-	int signals, uevents, mounts, watch_names;
+	uint64_t losses_since_ns, next_canary_ns, next_roots_ns, next_names_ns, missing_since_ns, end_ns;
+	int signals, uevents, mounts;
 	int output_error; /* told already */
 	bool seeding, stopping;
 };
@@ -308,8 +309,9 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 	case CW_DECODED_NOTHING:
 		return 0;
 	case CW_DECODED_TREE:
-		p->watch_names = 1;
-		check_roots_soon(p);
+		/* Not at once: a compiler makes many, and until then opens ask all ancestors. */
+		if (!p->next_names_ns)
+			p->next_names_ns = boot_now() + NAMES_EVERY_NS;
 		return 0;
 	case CW_DECODED_RESCAN:
 		if (d.path)
@@ -379,12 +381,17 @@ static void take_name(struct pipeline *p, struct cw_name_event *n)
 	struct cw_proc *proc = NULL;
 	struct cw_task task;
 	struct cw_event e;
-	bool known = !cw_kernel_namer(p->kernel, n->pid, &namer);
+	struct cw_record_process portrait;
+	struct cw_decoded_record nothing;
+	bool known = !cw_kernel_namer(p->kernel, n->pid, &namer, &portrait);
 
 	/* Attributes also change by a write or an unlink: only chmod and its kin are news. */
 	if (n->change == CW_NAME_ATTRIBUTES &&
 	    (!known || namer.op != CW_SYSCALL_ATTR || boot_now() - namer.time_ns > CW_NSEC_PER_SEC))
 		return;
+	/* A record like those of the ring; it is for the table of processes alone. */
+	if (known && portrait.task.start_ns == namer.actor.start_ns)
+		cw_decode_record(p->decode, &portrait, sizeof(portrait), &e, &nothing);
 	fill_name_event(p, &e, n);
 	if (known) {
 		e.boot_ns = namer.time_ns;
@@ -401,6 +408,8 @@ static void take_name(struct pipeline *p, struct cw_name_event *n)
 	cw_enrich_process(p->enrich, proc);
 	cw_decode_fill(&e, proc, &namer.actor);
 	deliver_access(p, &e, proc);
+	/* The kernel side tells the end of those only that it told of on a ring. */
+	cw_decode_ended(p->decode, proc);
 }
 
 /* Returns how long the next event has to wait, in milliseconds; -1: none waits. */
@@ -412,9 +421,9 @@ static int run_names(struct pipeline *p)
 	int r;
 
 	cw_watch_read(p->watch);
-	if (p->watch_names) {
+	if (p->next_names_ns && boot_now() >= p->next_names_ns) {
 		/* All that fanotify had to say about new directories is taken in by now. */
-		p->watch_names = 0;
+		p->next_names_ns = 0;
 		trees_complete(p, gen);
 	}
 	while ((r = cw_watch_next(p->watch, NAMES_AGE_MS, &n, &lost)) == 1) {
@@ -789,6 +798,8 @@ static int next_deadline(const struct pipeline *p, int names_ms)
 		at = p->end_ns;
 	if (p->next_roots_ns && p->next_roots_ns < at)
 		at = p->next_roots_ns;
+	if (p->next_names_ns && p->next_names_ns < at)
+		at = p->next_names_ns;
 	if (p->canary.flying && p->canary.since_ns + CANARY_PATIENCE_NS < at)
 		at = p->canary.since_ns + CANARY_PATIENCE_NS;
 	if (p->n_rescans && now + 10 * 1000000 < at)

@@ -308,10 +308,8 @@ static void take_process(struct cw_decode *d, const struct cw_record_process *r)
 }
 
 /* Records about an ended process may still be on their way: it stays for a while. */
-static void take_exit(struct cw_decode *d, const struct cw_record_exit *r)
+void cw_decode_ended(struct cw_decode *d, struct cw_proc *p)
 {
-	struct cw_proc *p = find(d, r->tgid, r->start_ns);
-
 	if (!p || p->exited)
 		return;
 	take_off(&d->live, p);
@@ -319,6 +317,11 @@ static void take_exit(struct cw_decode *d, const struct cw_record_exit *r)
 	put_on(&d->ended, p);
 	if (d->ended.n > ENDED_MAX)
 		drop(d, d->ended.oldest);
+}
+
+static void take_exit(struct cw_decode *d, const struct cw_record_exit *r)
+{
+	cw_decode_ended(d, find(d, r->tgid, r->start_ns));
 }
 
 static void fill_origin(struct cw_event *e, const struct cw_proc *p, const struct cw_actor *a)

@@ -56,6 +56,11 @@ int cw_decode_record(struct cw_decode *d, const void *data, size_t size,
 
 /* The process of that key, known or not; NULL: no memory. */
 struct cw_proc *cw_decode_process(struct cw_decode *d, uint32_t tgid, uint64_t start_ns);
+/*
+ * The process has ended, or no record will tell that it has: it is kept for the records that may
+ * still come, and is among the first to go.
+ */
+void cw_decode_ended(struct cw_decode *d, struct cw_proc *p);
 /* Fills the process and origin parts of an event. */
 void cw_decode_fill(struct cw_event *e, const struct cw_proc *p, const struct cw_actor *a);
 

@@ -515,10 +515,16 @@ int cw_kernel_exe(struct cw_kernel *k, const struct cw_exe_key *key, struct cw_e
 				    sizeof(*ret_exe), 0);
 }
 
-int cw_kernel_namer(struct cw_kernel *k, uint32_t tgid, struct cw_namer *ret_namer)
+int cw_kernel_namer(struct cw_kernel *k, uint32_t tgid, struct cw_namer *ret_namer,
+		    struct cw_record_process *ret_process)
 {
-	return bpf_map__lookup_elem(k->skel->maps.namers, &tgid, sizeof(tgid), ret_namer,
-				    sizeof(*ret_namer), 0);
+	int r = bpf_map__lookup_elem(k->skel->maps.namers, &tgid, sizeof(tgid), ret_namer,
+				     sizeof(*ret_namer), 0);
+
+	if (!r && bpf_map__lookup_elem(k->skel->maps.portraits, &tgid, sizeof(tgid), ret_process,
+				       sizeof(*ret_process), 0))
+		memset(ret_process, 0, sizeof(*ret_process));
+	return r;
 }
 
 static int run_iterator(struct bpf_program *p, void (*fn)(void *ctx, const struct cw_found *f),
