@@ -68,7 +68,7 @@ MANDIR  := $(PREFIX)/share/man/man1
 DOCDIR  := $(PREFIX)/share/doc/camwarden
 UNITDIR := $(PREFIX)/lib/systemd/system
 MAN := $(wildcard docs/man/*.1)
-DOCS := $(wildcard README.md LICENSE* docs/*.md)
+DOCS := $(wildcard README.md LICENSE LICENSES/[BG]*.txt docs/*.md)
 EXAMPLES := $(wildcard docs/examples/*.yaml)
 
 .PHONY: all check unit install uninstall clean attacks fuzz fuzzers

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2016 # dollars for jq and for the shells that are watched
 #
 # Goal: every kind of access to a recording and to a stand-in camera comes out on the running
 # kernel, in the name of the right process.

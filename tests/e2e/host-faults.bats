@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2030,SC2031,SC2034 # each test is a shell of its own; lib.bash reads CW_*
 #
 # Goal: what goes wrong around the agent is told, survived, and nothing is lost in silence or left
 # behind in the kernel.

@@ -24,7 +24,9 @@ host_setup() {
 	POLICY=$W/policy.yaml
 	BACKGROUND=()
 	mkdir "$REC"
+	# shellcheck disable=SC2119
 	host_policy
+	# shellcheck disable=SC2034 # for the tests
 	ACTOR=$(host_actor)
 }
 
@@ -39,6 +41,7 @@ host_actor() {
 }
 
 # host_policy [LINE…]: LINEs are further assets.
+# shellcheck disable=SC2120
 host_policy() {
 	{
 		printf 'version: 1\nassets:\n  footage: {kind: recordings, path: %s}\n' "$REC"

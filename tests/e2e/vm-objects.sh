@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2016 # dollars of jq
 #
 # Goal of this test: every way to a camera and to a recording that build/attacks knows is seen on
 # the LSM rung, by the process that went it and for the object that it got at. What is not seen yet
@@ -87,8 +88,8 @@ none() {
 brief='{case, row, pid: .c.pid, object: .c.object, result: .c.result, frames: .c.frames,
 	seen: [.seen[] | [.kind, .result, .detail]]}'
 
-camera_done() { attack camera /dev/video0; [[ $(<$RESULTS/camera.status) == 0 ]]; }
-file_done() { attack file "$CLIP"; [[ $(<$RESULTS/file.status) == 0 ]]; }
+camera_done() { attack camera /dev/video0; [[ $(<"$RESULTS/camera.status") == 0 ]]; }
+file_done() { attack file "$CLIP"; [[ $(<"$RESULTS/file.status") == 0 ]]; }
 
 # rows FROM TO NAME: enough cases of these rows were tried, and each was seen and flagged.
 rows() {
@@ -198,7 +199,7 @@ not_yet() {
 		joined camera 'select(.later) | [.case, (.seen | length)]'
 		joined file 'select(.later) | [.case, (.seen | length)]'
 	} | jq -s -r 'group_by(.[0])[] | select(all(.[1] > 0)) |
-		"\(.[0][0]) is seen now; take it out of NOT_YET"' | { ! grep .; }
+		"\(.[0][0]) is seen now; take it out of NOT_YET"' | { ! grep . || return 1; }
 }
 
 mkdir -p "$RECORDINGS" "$RESULTS"
