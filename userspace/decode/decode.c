@@ -154,6 +154,19 @@ static void name_lineage(struct cw_decode *d, struct cw_proc *p)
 		p->via = copy_string(d->ops.exe_path(d->ops.ctx, &p->task.conn.via));
 }
 
+/* Pseudo terminals are "pts0" to the kernel and pts/0 to everybody else. */
+static void take_task(struct cw_proc *p, const struct cw_task *t)
+{
+	char *tty = p->task.tty;
+
+	p->task = *t;
+	tty[CW_TTY_SIZE - 1] = '\0';
+	if (strncmp(tty, "pts", 3) || tty[3] < '0' || tty[3] > '9')
+		return;
+	memmove(tty + 4, tty + 3, CW_TTY_SIZE - 5);
+	tty[3] = '/';
+}
+
 struct cw_proc *cw_decode_process(struct cw_decode *d, uint32_t tgid, uint64_t start_ns)
 {
 	struct cw_proc *p = find_or_add(d, tgid, start_ns);
@@ -161,7 +174,7 @@ struct cw_proc *cw_decode_process(struct cw_decode *d, uint32_t tgid, uint64_t s
 
 	/* Its record was lost: the maps of the kernel side may still know it. */
 	if (p && !p->known && !d->ops.task(d->ops.ctx, tgid, &t) && t.start_ns == start_ns) {
-		p->task = t;
+		take_task(p, &t);
 		p->known = true;
 		p->exe = exe_known(&t.exe) ? copy_string(d->ops.exe_path(d->ops.ctx, &t.exe)) :
 					     NULL;
@@ -231,7 +244,7 @@ static const char *recall_open(struct cw_decode *d, uint64_t id)
 
 static void take_argv(struct cw_proc *p, const struct cw_record_process *r)
 {
-	size_t len = r->argv_len < CW_ARGV_SIZE ? r->argv_len : CW_ARGV_SIZE, n = 0;
+	size_t len = r->argv_len < CW_ARGV_SIZE ? r->argv_len : CW_ARGV_SIZE, n = 0, last;
 	const char *s;
 
 	p->argv_cut = r->argv_total > len;
@@ -243,8 +256,13 @@ static void take_argv(struct cw_proc *p, const struct cw_record_process *r)
 	memcpy(p->argv_data, r->argv, len);
 	for (s = p->argv_data; s < p->argv_data + len && n < CW_ARGS_MAX; s += strlen(s) + 1)
 		p->argv[n++] = s;
-	p->argv[n] = NULL;
 	p->argv_cut = p->argv_cut || s < p->argv_data + len;
+	/* A title that a program wrote over its arguments, padded: "sshd: alice [priv]". */
+	for (last = n; last > 1 && !*p->argv[last - 1]; last--)
+		;
+	if (last == 1 && n > 2)
+		n = 1;
+	p->argv[n] = NULL;
 }
 
 static void take_process(struct cw_decode *d, const struct cw_record_process *r)
@@ -259,7 +277,7 @@ static void take_process(struct cw_decode *d, const struct cw_record_process *r)
 								       CW_ARGV_SIZE))
 		return;
 	forget_facts(p);
-	p->task = r->task;
+	take_task(p, &r->task);
 	p->known = true;
 	p->ns_pid = r->ns_pid;
 	take_argv(p, r);
