@@ -19,8 +19,8 @@
 #define CW_ASSETS_MAX	 64
 #define CW_MAJORS_MAX	 512
 #define CW_FILTER_SIZE	 (1 << 18)
-#define CW_HOLDERS_SIZE	 (1 << 16)
-#define CW_OPENS_SIZE	 (1 << 16)
+#define CW_HOLDERS_SIZE	 (1 << 14)
+#define CW_OPENS_SIZE	 (1 << 14)
 #define CW_SYSCALLS_MAX	 512
 #define CW_NO_ASSET	 0xffffffffu
 
@@ -58,11 +58,13 @@ enum cw_access_op {
 	CW_OP_MAX,
 };
 
-/* Tracepoint rung: what a system call means, by number. From HELD on, only to who holds something. */
+/* Tracepoint rung: what a system call means. From HELD on, only to who holds something. */
 enum cw_syscall_op {
 	CW_SYSCALL_NONE,
 	CW_SYSCALL_OPEN,
+	CW_SYSCALL_CREAT,
 	CW_SYSCALL_OPENAT,
+	CW_SYSCALL_OPENAT2,
 	CW_SYSCALL_OPEN_BY_HANDLE,
 	CW_SYSCALL_ACCEPT,
 	CW_SYSCALL_RECVMSG,
@@ -278,8 +280,11 @@ struct cw_record_attempt {
 	__s32 dirfd;
 	__u32 open_flags;
 	__u32 path_len;
+	__u32 base_len; /* 0: the path is absolute, or the directory is unknown */
+	__u32 base_flags;
 	__u32 pad;
 	char path[CW_PATH_SIZE]; /* as the process gave it */
+	char base[CW_PATH_SIZE]; /* the directory it is relative to, leaf first */
 };
 
 struct cw_record_rescan {

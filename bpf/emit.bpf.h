@@ -260,7 +260,10 @@ static __always_inline void count_call(__u32 op)
 		__sync_fetch_and_add(&calls[op], 1);
 }
 
-/* One access to a watched object by `task`, which was announced. Negative: the ring was full, which is counted. */
+/*
+ * One access to a watched object by `task`, which was announced. Negative: the ring was full, which
+ * is counted.
+ */
 static __always_inline int emit_access_of(struct object *o, struct access *a,
 					  struct task_struct *task)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Every map and every variable that the agent sets or reads. Each says what happens when it is full.
+ * Every map and every variable that the agent sets or reads. Each says what happens when it is
+ * full.
  */
 #ifndef CW_MAPS_BPF_H
 #define CW_MAPS_BPF_H
@@ -8,9 +9,9 @@
 #include "kernel.bpf.h"
 
 /*
- * A function that the verifier reads once for a program, not at every call. Its pointers may only be
- * to memory of a known size, which kernels before 5.13 (e5069b9c23b3) do not allow: for those it is
- * an ordinary one.
+ * A function that the verifier reads once for a program, not at every call. Its pointers may only
+ * be to memory of a known size, which kernels before 5.13 (e5069b9c23b3) do not allow: for those it
+ * is an ordinary one.
  */
 #ifdef CW_BEFORE_5_13
 #define CW_GLOBAL static __noinline
@@ -183,8 +184,6 @@ static __always_inline __u64 address_of(const void *p)
 	bpf_probe_read_kernel(&n, sizeof(n), &p);
 	return n;
 }
-
-#define OVERLAY_MAGIC 0x794c7630
 
 /*
  * What tells an inode from another that had, or has, its number. Usually i_generation. Overlayfs

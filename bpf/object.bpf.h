@@ -182,7 +182,8 @@ static __always_inline bool object_watched(struct object *o)
 	return true;
 }
 
-static __always_inline bool object_of_file(struct object *o, struct file *file)
+/* A function of its own: its stack is free again when the event is told. */
+static __noinline bool object_of_file(struct object *o, struct file *file)
 {
 	object_fill(o, BPF_CORE_READ(file, f_inode), BPF_CORE_READ(file, f_path.dentry),
 		    BPF_CORE_READ(file, f_path.mnt));
@@ -224,14 +225,33 @@ static __always_inline bool file_maybe(struct file *file)
 	return tree_gen != tree_clean;
 }
 
+/* The same for an inode whose name is not at hand. */
+static __always_inline bool inode_maybe(struct inode *inode, umode_t mode)
+{
+	if ((mode & S_IFMT) == S_IFCHR || (mode & S_IFMT) == S_IFBLK)
+		return device_maybe(inode->i_rdev, mode);
+	return filter_maybe(inode->i_ino);
+}
+
 /* The same for a name in a directory. */
 static __always_inline bool dentry_maybe(struct inode *dir, struct dentry *dentry)
 {
 	struct dentry *parent = dentry->d_parent;
+	struct inode *inode = dentry->d_inode; /* 7.3 wants this one tested, not a second load */
 
-	return filter_maybe(dir->i_ino) || filter_maybe(parent->d_parent->d_inode->i_ino) ||
-	       (dentry->d_inode && filter_maybe(dentry->d_inode->i_ino)) ||
-	       tree_gen != tree_clean;
+	if (filter_maybe(dir->i_ino) || filter_maybe(parent->d_parent->d_inode->i_ino))
+		return true;
+	if (inode && filter_maybe(inode->i_ino))
+		return true;
+	return tree_gen != tree_clean;
+}
+
+/* The same for a name alone. */
+static __always_inline bool name_maybe(struct dentry *dentry)
+{
+	struct inode *dir = dentry->d_parent->d_inode;
+
+	return dir && dentry_maybe(dir, dentry);
 }
 
 #endif

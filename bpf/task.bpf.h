@@ -88,7 +88,7 @@ static __always_inline void task_set_conn(struct cw_task *t, const struct cw_con
 	t->conn = *c;
 }
 
-/* Is `sk`, which may have been freed since, still that connection? Its memory may be read anyway. */
+/* Is `sk`, which may be freed by now, still that connection? Its memory may be read anyway. */
 static __always_inline bool conn_alive(const struct cw_conn *c, struct sock *sk)
 {
 	__u16 port = BPF_CORE_READ(sk, __sk_common.skc_dport);

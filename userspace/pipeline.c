@@ -6,6 +6,7 @@
  */
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -25,6 +26,7 @@
 #define CANARY_EVERY_NS	  (60 * CW_NSEC_PER_SEC)
 #define CANARY_PATIENCE_NS (5 * CW_NSEC_PER_SEC)
 #define NAMES_AGE_MS	  10 /* the call behind an event of fanotify has returned by then */
+#define ROOTS_SOON_NS	  (10 * 1000000ull) /* after a folder went; then ever less often */
 #define ROOTS_AGAIN_NS	  (2 * CW_NSEC_PER_SEC) /* while a folder is missing */
 #define RESCANS_MAX	  64
 #define RESCAN_PATIENCE_NS (2 * CW_NSEC_PER_SEC)
@@ -58,7 +60,7 @@ struct pipeline {
 	char hub[65];
 	uint64_t seq, flags, flagged[CW_CLASS_MAX], events;
 	uint64_t wall_offset_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
-	uint64_t losses_since_ns, next_canary_ns, next_roots_ns, end_ns;
+	uint64_t losses_since_ns, next_canary_ns, next_roots_ns, missing_since_ns, end_ns;
 	int signals, uevents, mounts, watch_names;
 	int output_error; /* told already */
 	bool seeding, stopping;
@@ -184,15 +186,21 @@ static void rescan_later(struct pipeline *p, uint32_t index, const char *path)
 	struct rescan *r;
 
 	if (p->n_rescans == RESCANS_MAX) {
-		/* Until the marks are complete every open asks all its ancestors: slow, not blind. */
-		say("more than %d folders came into a tree at once; %s is found by its parents only",
-		    RESCANS_MAX, path);
+		/* Until the marks are complete every open asks all ancestors: slow, not blind. */
+		say("more than %d folders came into a tree at once; %s is found by its parents "
+		    "only", RESCANS_MAX, path);
 		return;
 	}
 	r = &p->rescan[p->n_rescans++];
 	r->index = index;
 	r->path = strdup(path);
 	r->until_ns = boot_now() + RESCAN_PATIENCE_NS;
+}
+
+/* All marks that generation `gen` of the trees needs are set. */
+static void trees_complete(struct pipeline *p, uint32_t gen)
+{
+	cw_kernel_tree_clean(p->kernel, cw_watch_unstable(p->watch) ? gen - 1 : gen);
 }
 
 /* The record comes before the move is done: a folder that is not there yet is tried again. */
@@ -212,7 +220,7 @@ static void run_rescans(struct pipeline *p)
 	}
 	p->n_rescans = left;
 	if (!left)
-		cw_kernel_tree_clean(p->kernel, gen);
+		trees_complete(p, gen);
 }
 
 /* ---- roots ---- */
@@ -226,7 +234,7 @@ static void root_changed(void *ctx, uint32_t index, enum cw_root_state s)
 	if (p->assets.retired[index])
 		return;
 	if (s == CW_ROOT_WATCHED) {
-		say("%s is there now and watched", path);
+		say("%s is there and watched", path);
 		return;
 	}
 	say("%s: the recordings folder is %s; %s", path, cw_root_state_name(s),
@@ -242,13 +250,36 @@ static void root_changed(void *ctx, uint32_t index, enum cw_root_state s)
 	deliver(p, &e);
 }
 
+/* Something happened that may concern a root, but may not be done yet. */
+static void check_roots_soon(struct pipeline *p)
+{
+	uint64_t at = boot_now() + ROOTS_SOON_NS;
+
+	if (!p->next_roots_ns || at < p->next_roots_ns)
+		p->next_roots_ns = at;
+}
+
 static void check_roots(struct pipeline *p)
 {
+	uint64_t now, wait;
+	bool missing = false;
+
 	cw_watch_check(p->watch, root_changed, p);
-	p->next_roots_ns = 0;
 	for (uint32_t i = 0; i < cw_watch_n(p->watch); i++)
-		if (!p->assets.retired[i] && cw_watch_state(p->watch, i) != CW_ROOT_WATCHED)
-			p->next_roots_ns = boot_now() + ROOTS_AGAIN_NS;
+		missing = missing || (!p->assets.retired[i] &&
+				      !cw_root_is_there(cw_watch_state(p->watch, i)));
+	p->next_roots_ns = 0;
+	if (!missing) {
+		p->missing_since_ns = 0;
+		return;
+	}
+	/* Who puts another folder in its place does so at once: what is in it must not be missed. */
+	now = boot_now();
+	if (!p->missing_since_ns)
+		p->missing_since_ns = now;
+	wait = (now - p->missing_since_ns) / 4;
+	p->next_roots_ns = now + (wait < ROOTS_SOON_NS ? ROOTS_SOON_NS :
+				  wait > ROOTS_AGAIN_NS ? ROOTS_AGAIN_NS : wait);
 }
 
 /* ---- records ---- */
@@ -278,6 +309,7 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 		return 0;
 	case CW_DECODED_TREE:
 		p->watch_names = 1;
+		check_roots_soon(p);
 		return 0;
 	case CW_DECODED_RESCAN:
 		if (d.path)
@@ -301,9 +333,10 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 	if (d.type == CW_DECODED_ATTEMPT ? cw_assets_look_up(&p->assets, &e, &d) :
 					   cw_assets_identify(&p->assets, &e, &d))
 		deliver_access(p, &e, d.proc);
-	/* A root may have been moved or removed: look again at once. */
-	if ((e.kind == CW_KIND_RENAME || e.kind == CW_KIND_UNLINK) && cw_event_detail(&e, "directory"))
-		p->next_roots_ns = boot_now();
+	/* A root may be about to be moved or removed. */
+	if ((e.kind == CW_KIND_RENAME || e.kind == CW_KIND_UNLINK) &&
+	    cw_event_detail(&e, "directory"))
+		check_roots_soon(p);
 	return 0;
 }
 
@@ -328,6 +361,8 @@ static void fill_name_event(struct pipeline *p, struct cw_event *e, struct cw_na
 	e->asset.access = n->change == CW_NAME_DELETED ? CW_ACCESS_DELETE : CW_ACCESS_WRITE;
 	if (n->change == CW_NAME_DELETED && n->last >= 0)
 		cw_event_add_bool(e, "last", n->last);
+	if (n->change == CW_NAME_LINKED)
+		cw_event_add_string(e, "to", n->path);
 	if (n->change == CW_NAME_MOVED) {
 		if (n->to)
 			cw_event_add_string(e, "to", n->to);
@@ -380,13 +415,13 @@ static int run_names(struct pipeline *p)
 	if (p->watch_names) {
 		/* All that fanotify had to say about new directories is taken in by now. */
 		p->watch_names = 0;
-		cw_kernel_tree_clean(p->kernel, gen);
+		trees_complete(p, gen);
 	}
 	while ((r = cw_watch_next(p->watch, NAMES_AGE_MS, &n, &lost)) == 1) {
 		if (lost)
 			deliver_gap(p, "names", lost, p->losses_since_ns, boot_now());
 		if (n.directory)
-			p->next_roots_ns = boot_now();
+			check_roots_soon(p);
 		if (!p->assets.retired[n.index])
 			take_name(p, &n);
 	}
@@ -469,6 +504,8 @@ static void apply_assets(struct pipeline *p, bool quiet)
 	if (!quiet && found.data)
 		fprintf(stderr, "\nWatching\n%s", found.data);
 	say_lines("", problems.data);
+	if (!p->n_rescans)
+		trees_complete(p, cw_kernel_tree_gen(p->kernel));
 	check_roots(p);
 }
 
@@ -672,6 +709,7 @@ static int start(struct pipeline *p)
 	p->signals = open_signals();
 	p->uevents = open_uevents();
 	p->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	malloc_trim(0); /* loading the probes took megabytes that nothing needs any more */
 	p->next_canary_ns = boot_now();
 	if (p->config->duration_s)
 		p->end_ns = boot_now() + p->config->duration_s * CW_NSEC_PER_SEC;
@@ -790,6 +828,7 @@ static void loop(struct pipeline *p)
 		{ .fd = cw_watch_fd(p->watch), .events = POLLIN },
 		{ .fd = p->uevents, .events = POLLIN },
 		{ .fd = p->mounts, .events = POLLPRI },
+		{ .fd = cw_watch_roots_fd(p->watch), .events = POLLIN },
 	};
 	int names_ms = 0;
 
@@ -804,7 +843,11 @@ static void loop(struct pipeline *p)
 			take_signals(p);
 		if (fds[3].revents & POLLIN)
 			take_uevents(p);
-		if (fds[4].revents & (POLLPRI | POLLERR))
+		if (fds[4].revents & (POLLPRI | POLLERR)) {
+			check_roots(p);
+			cw_watch_mounts(p->watch);
+		}
+		if (fds[5].revents & POLLIN)
 			check_roots(p);
 		run_deadlines(p);
 		tell_output(p);
@@ -875,6 +918,8 @@ int cw_pipeline_run(const struct cw_run_config *config)
 	}
 	if (!open_kernel(&p) && !open_output(&p)) {
 		if (!start(&p)) {
+			/* The kernel's type information is large, and was needed only to load. */
+			malloc_trim(0);
 			if (!config->quiet)
 				fprintf(stderr, "\ncamwarden: watching; Ctrl-C ends\n");
 			loop(&p);

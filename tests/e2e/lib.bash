@@ -98,7 +98,7 @@ cw_report() {
 	[[ ! -s ${CW_LOG:-} ]] || { echo "its messages:"; tail -n 20 "$CW_LOG"; }
 	[[ ! -s ${CW_EVENTS:-} ]] || {
 		echo "its last events, of $(wc -l <"$CW_EVENTS"):"
-		tail -n 12 "$CW_EVENTS" | jq -c -R 'fromjson? | {seq, time, kind, result,
+		tail -n 12 "$CW_EVENTS" | jq -c -R 'fromjson? | select(.kind != "coverage") | {seq, time, kind, result,
 			asset: .asset.name, path: .asset.path, exe: .process.exe,
 			origin: .origin.type, detail, decision: .verdict.decision,
 			class: .verdict.class, why: .verdict.why}

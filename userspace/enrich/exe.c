@@ -73,17 +73,6 @@ static bool same_key(const struct key *a, const struct key *b)
 	       same_time(&a->mtime, &b->mtime) && same_time(&a->ctime, &b->ctime);
 }
 
-static void to_hex(const unsigned char *bytes, char ret_hex[CW_SHA256_HEX])
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < (CW_SHA256_HEX - 1) / 2; i++) {
-		ret_hex[2 * i] = digits[bytes[i] >> 4];
-		ret_hex[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	ret_hex[CW_SHA256_HEX - 1] = '\0';
-}
-
 static struct entry *find(struct cw_exe_cache *c, const struct key *key)
 {
 	for (size_t i = 0; i < c->n; i++)
@@ -173,7 +162,7 @@ static int digest_stable(struct cw_exe_cache *c, int fd, struct key *ret_key,
 			continue;
 		/* The earlier look: a rename or chmod since then costs one more reading. */
 		*ret_key = key_of(&before);
-		to_hex(digest, ret_hex);
+		cw_sha256_hex(digest, ret_hex);
 		return 0;
 	}
 	return -ESTALE;
@@ -319,14 +308,4 @@ void cw_exe_cache_free(struct cw_exe_cache *c)
 		return;
 	free(c->proc);
 	free(c);
-}
-
-int cw_sha256(const void *data, size_t len, char ret_hex[CW_SHA256_HEX])
-{
-	unsigned char digest[EVP_MAX_MD_SIZE];
-
-	if (EVP_Digest(data, len, digest, NULL, EVP_sha256(), NULL) != 1)
-		return -EIO;
-	to_hex(digest, ret_hex);
-	return 0;
 }

@@ -6,9 +6,8 @@
 #ifndef CW_EXE_H
 #define CW_EXE_H
 
-#include "base/base.h"
+#include "base/sha256.h"
 
-#define CW_SHA256_HEX	 65
 #define CW_EXE_CACHE_MAX 512
 #define CW_EXE_SIZE_MAX	 (256ULL << 20)
 
@@ -35,7 +34,5 @@ int cw_exe_hash_on(struct cw_exe_cache *c, uint32_t pid, const char *path, uint3
 		   uint32_t dev_minor, uint64_t ino, char ret_hex[CW_SHA256_HEX]);
 /* Bytes of executables read so far: tells whether the cache works. */
 uint64_t cw_exe_hashed_bytes(const struct cw_exe_cache *c);
-/* SHA-256 of a buffer. */
-int cw_sha256(const void *data, size_t len, char ret_hex[CW_SHA256_HEX]);
 
 #endif

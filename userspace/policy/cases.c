@@ -121,10 +121,10 @@ static void take_dev(struct cw_policy_reader *r, const struct cw_policy_node *no
 
 	if (!text)
 		return;
-	head = cw_policy_copy(r->arena, text, colon ? (size_t)(colon - text) : 0);
-	if (!head) {
-		r->no_memory = true;
-	} else if (!colon || cw_policy_parse_uint(head, 4095, &major) ||
+	head = cw_policy_take_copy(r, text, colon ? (size_t)(colon - text) : 0);
+	if (!head)
+		return;
+	if (!colon || cw_policy_parse_uint(head, 4095, &major) ||
 		   cw_policy_parse_uint(colon + 1, 1048575, &minor)) {
 		bad(r, node, "a device number such as \"81:0\"");
 	} else {
@@ -202,7 +202,7 @@ static void take_sha256(struct cw_policy_reader *r, const struct cw_policy_node 
 		bad(r, node, "64 hexadecimal digits");
 		return;
 	}
-	((struct one_case *)object)->e.process.exe_sha256 = cw_policy_copy(r->arena, hex, 64);
+	((struct one_case *)object)->e.process.exe_sha256 = cw_policy_take_copy(r, hex, 64);
 }
 
 static bool bool_of(struct cw_policy_reader *r, const struct cw_policy_node *node)
@@ -323,7 +323,7 @@ static bool set_peer(struct cw_policy_reader *r, const char *text, struct cw_ori
 	const char *end = bracket ? strchr(text, ']') : bare_v6 ? NULL : first;
 	const char *port = bracket && end ? end + 1 : end;
 	size_t len = end ? (size_t)(end - text) - bracket : strlen(text);
-	char *addr = cw_policy_copy(r->arena, text + bracket, len);
+	char *addr = cw_policy_take_copy(r, text + bracket, len);
 	uint64_t value = 0;
 
 	if (!addr || (bracket && !end))
@@ -397,7 +397,7 @@ static void take_seconds(struct cw_policy_reader *r, const struct cw_policy_node
 	if (!text)
 		return;
 	point = strchr(text, '.');
-	head = cw_policy_copy(r->arena, text, point ? (size_t)(point - text) : strlen(text));
+	head = cw_policy_take_copy(r, text, point ? (size_t)(point - text) : strlen(text));
 	for (const char *s = point ? point + 1 : ""; *s; s++)
 		scale *= scale < CW_NSEC_PER_SEC ? 10 : 1;
 	if (!head || cw_policy_parse_uint(head, 1000000000, &whole) ||

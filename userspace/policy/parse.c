@@ -382,7 +382,7 @@ static void value_of_sha256(struct cw_policy_reader *r, const struct cw_policy_n
 		bad(r, node, what, "is no SHA-256", expected);
 		return;
 	}
-	v->text = cw_policy_copy(r->arena, hex, 64);
+	v->text = cw_policy_take_copy(r, hex, 64);
 }
 
 static void value_of_user(struct cw_policy_reader *r, const struct cw_policy_node *node,
@@ -453,7 +453,7 @@ static void value_of_peer(struct cw_policy_reader *r, const struct cw_policy_nod
 	else if (error)
 		bad(r, node, what, "has bits set behind its prefix", text.data);
 	else
-		v->text = cw_policy_copy(r->arena, text.data, text.len);
+		v->text = cw_policy_take_copy(r, text.data, text.len);
 }
 
 static void (*const value_of[CW_POLICY_FROM])(struct cw_policy_reader *r,
@@ -551,8 +551,8 @@ static void take_name(struct cw_policy_reader *r, const struct cw_policy_node *n
 		}
 	g->pub.name = name;
 	cw_buf_printf(&rule, "grant '%s'", name);
-	g->rule = rule.error ? NULL : cw_policy_copy(r->arena, rule.data, rule.len);
-	r->no_memory = r->no_memory || !g->rule;
+	g->rule = rule.error ? NULL : cw_policy_take_copy(r, rule.data, rule.len);
+	r->no_memory = r->no_memory || rule.error;
 }
 
 static void take_verb(struct cw_policy_reader *r, const struct cw_policy_node *node, void *object)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "enrich/exe.h"
+#include "base/sha256.h"
 #include "policy/compiled.h"
 
 _Static_assert(sizeof(((struct cw_policy *)NULL)->sha256) == CW_SHA256_HEX, "room for the hash");

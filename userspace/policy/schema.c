@@ -33,6 +33,15 @@ void *cw_policy_take_memory(struct cw_policy_reader *r, size_t size)
 	return p;
 }
 
+char *cw_policy_take_copy(struct cw_policy_reader *r, const char *s, size_t len)
+{
+	char *copy = cw_policy_copy(r->arena, s, len);
+
+	if (!copy)
+		r->no_memory = true;
+	return copy;
+}
+
 const char *cw_policy_shown(const char *text, char *buf, size_t size)
 {
 	size_t i;

@@ -59,7 +59,9 @@ const char *cw_policy_suggest(const struct cw_policy_reader *r, const char *text
 			      const char *const *names, size_t n);
 /* Copies at most `size - 1` bytes of `text`, control characters as `?`, cut with "...". */
 const char *cw_policy_shown(const char *text, char *buf, size_t size);
+/* From the reader's arena; NULL is noted in `no_memory`. */
 void *cw_policy_take_memory(struct cw_policy_reader *r, size_t size);
+char *cw_policy_take_copy(struct cw_policy_reader *r, const char *s, size_t len);
 
 #define CW_POLICY_SHOWN 80
 

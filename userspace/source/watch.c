@@ -3,15 +3,19 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fanotify.h>
+#include <linux/magic.h>
 #include <sys/fanotify.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #include "source/watch.h"
 
 #define DEPTH_MAX   64
 #define PENDING_MAX 16384
+#define EXFAT_MAGIC 0x2011bab0
 #ifndef FAN_RENAME
 #define FAN_RENAME 0x10000000
 #define FAN_EVENT_INFO_TYPE_OLD_DFID_NAME 10
@@ -23,11 +27,22 @@
 
 #define NAME_EVENTS (FAN_CREATE | FAN_DELETE | FAN_ATTRIB | FAN_ONDIR | FAN_EVENT_ON_CHILD)
 
+/*
+ * Which directory. A number that was freed is given out again, often to the next directory that is
+ * made; the handle has the generation that tells the two apart.
+ */
+struct identity {
+	dev_t dev;
+	ino_t ino; /* 0: none */
+	unsigned int len;
+	unsigned char handle[MAX_HANDLE_SZ];
+};
+
 struct root {
 	char *path;
 	enum cw_root_state state;
-	dev_t dev; /* as stat(2) tells, to notice a replacement */
-	ino_t ino;
+	struct identity now;
+	struct identity home; /* the first that was there: what a mount covers and uncovers */
 };
 
 /* A watched directory by its file handle, for fanotify. */
@@ -53,11 +68,13 @@ struct cw_watch {
 	struct root root[CW_ASSETS_MAX];
 	uint32_t n;
 	size_t unmarked;
+	bool unstable;
+	int roots; /* inotify, on the roots alone */
 	int fan;
 	bool renames; /* the kernel has FAN_RENAME */
 	struct dir *dirs[DIR_SLOTS];
-	struct pending *pending;
-	size_t head, n_pending;
+	struct pending *pending; /* those that wait start at head */
+	size_t head, n_pending, room;
 	uint64_t lost;
 	char *path, *to; /* of the event handed out last */
 };
@@ -69,6 +86,11 @@ static const char *const state_names[] = {
 const char *cw_root_state_name(enum cw_root_state s)
 {
 	return (unsigned int)s < CW_ARRAY_SIZE(state_names) ? state_names[s] : "invalid";
+}
+
+bool cw_root_is_there(enum cw_root_state s)
+{
+	return s == CW_ROOT_WATCHED || s == CW_ROOT_REPLACED || s == CW_ROOT_MOUNTED_OVER;
 }
 
 static uint64_t now_ms(void)
@@ -174,16 +196,26 @@ static void walk_entry(struct cw_watch *w, int fd, const struct dirent *de, uint
 		close(touched);
 }
 
+/* Does an inode of that file system keep its number when it leaves memory? */
+static bool numbers_last(const struct statfs *fs)
+{
+	return fs->f_type != MSDOS_SUPER_MAGIC && fs->f_type != EXFAT_MAGIC &&
+	       fs->f_type != OVERLAYFS_SUPER_MAGIC;
+}
+
 /* Marks what is in a directory that is marked itself; takes `fd`. */
 static int walk(struct cw_watch *w, int fd, uint32_t index, const char *path, unsigned int depth,
 		size_t *n)
 {
 	DIR *dir;
 	struct dirent *de;
+	struct statfs fs;
 
 	/* First the notifications, then the content: what comes in between is told. */
 	if (fan_add(w, fd, index, path))
 		w->unmarked++;
+	if (!fstatfs(fd, &fs) && !numbers_last(&fs))
+		w->unstable = true;
 	dir = depth < DEPTH_MAX ? fdopendir(fd) : NULL;
 	if (!dir) {
 		close(fd);
@@ -202,25 +234,63 @@ static enum cw_root_state state_of_error(int r)
 	       r == -ENOTDIR || r == -ELOOP ? CW_ROOT_NOT_A_DIRECTORY : CW_ROOT_UNREADABLE;
 }
 
+static int identify(int dirfd, const char *path, int flags, struct identity *ret)
+{
+	union { struct file_handle h; char room[sizeof(struct file_handle) + MAX_HANDLE_SZ]; } u;
+	struct stat st;
+	int mount_id;
+
+	memset(ret, 0, sizeof(*ret));
+	if (fstatat(dirfd, path, &st, flags & AT_EMPTY_PATH))
+		return -errno;
+	ret->dev = st.st_dev;
+	ret->ino = st.st_ino;
+	u.h.handle_bytes = MAX_HANDLE_SZ;
+	if (name_to_handle_at(dirfd, path, &u.h, &mount_id, flags))
+		return 0; /* a file system without handles: the number has to do */
+	ret->len = u.h.handle_bytes;
+	memcpy(ret->handle, u.h.f_handle, ret->len);
+	return 0;
+}
+
+static bool same(const struct identity *a, const struct identity *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->len == b->len &&
+	       !memcmp(a->handle, b->handle, a->len);
+}
+
+/*
+ * A watch of inotify tells at once when the root goes, and keeps its inode in memory, with the mark
+ * that the whole tree hangs on, without keeping the file system from being unmounted.
+ */
+static void pin_root(struct cw_watch *w, int fd)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	if (w->roots < 0 || inotify_add_watch(w->roots, name, IN_DELETE_SELF | IN_MOVE_SELF) < 0)
+		w->unmarked++;
+}
+
 static int mark_root(struct cw_watch *w, uint32_t index, size_t *n)
 {
 	struct root *r = &w->root[index];
 	cw_auto_free char *real = NULL;
-	struct stat st;
 	int fd = cw_kernel_touch(w->k, AT_FDCWD, r->path, O_DIRECTORY, index);
 
 	if (fd < 0) {
 		r->state = state_of_error(fd);
 		return fd;
 	}
-	if (fstat(fd, &st)) {
-		close(fd);
-		return -errno;
-	}
 	r->state = CW_ROOT_WATCHED;
-	r->dev = st.st_dev;
-	r->ino = st.st_ino;
-	cw_kernel_set_root(w->k, index, st.st_ino);
+	if (identify(fd, "", AT_EMPTY_PATH, &r->now)) {
+		close(fd);
+		return -EIO;
+	}
+	if (!r->home.ino)
+		r->home = r->now;
+	pin_root(w, fd);
+	cw_kernel_set_root(w->k, index, r->now.ino);
 	real = realpath(r->path, NULL);
 	return walk(w, fd, index, real ? real : r->path, 0, n);
 }
@@ -258,40 +328,60 @@ enum cw_root_state cw_watch_state(const struct cw_watch *w, uint32_t index)
 	return w->root[index].state;
 }
 
+bool cw_watch_unstable(const struct cw_watch *w)
+{
+	return w->unstable;
+}
+
 size_t cw_watch_unmarked(const struct cw_watch *w)
 {
 	return w->unmarked;
 }
 
-static enum cw_root_state look_at(const struct root *r)
+/* True: the root is not what it was when it was looked at last. */
+static bool look_at(const struct root *r, enum cw_root_state *ret_state)
 {
+	struct identity id;
 	struct stat st;
 
-	if (stat(r->path, &st))
-		return state_of_error(-errno);
-	if (!S_ISDIR(st.st_mode))
-		return CW_ROOT_NOT_A_DIRECTORY;
-	if (r->ino && (st.st_dev != r->dev || st.st_ino != r->ino))
-		return st.st_dev != r->dev ? CW_ROOT_MOUNTED_OVER : CW_ROOT_REPLACED;
-	return CW_ROOT_WATCHED;
+	if (stat(r->path, &st)) {
+		*ret_state = state_of_error(-errno);
+		return *ret_state != r->state;
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		*ret_state = CW_ROOT_NOT_A_DIRECTORY;
+		return *ret_state != r->state;
+	}
+	*ret_state = CW_ROOT_WATCHED;
+	if (!cw_root_is_there(r->state))
+		return true;
+	if (identify(AT_FDCWD, r->path, AT_SYMLINK_FOLLOW, &id) || same(&id, &r->now))
+		return false;
+	if (!same(&id, &r->home))
+		*ret_state = id.dev != r->now.dev ? CW_ROOT_MOUNTED_OVER : CW_ROOT_REPLACED;
+	return true;
 }
 
 void cw_watch_check(struct cw_watch *w,
 		    void (*changed)(void *ctx, uint32_t index, enum cw_root_state s), void *ctx)
 {
+	char buf[4096];
+
+	while (w->roots >= 0 && read(w->roots, buf, sizeof(buf)) > 0)
+		; /* that something happened is all there is to know */
 	for (uint32_t i = 0; i < w->n; i++) {
 		struct root *r = &w->root[i];
-		enum cw_root_state now = look_at(r);
+		enum cw_root_state now, before = r->state;
 		size_t n = 0;
 
-		if (now == r->state)
+		if (!look_at(r, &now))
 			continue;
 		/* What stands there now is watched, too; the old inodes keep their marks. */
-		if (now == CW_ROOT_WATCHED || now == CW_ROOT_REPLACED ||
-		    now == CW_ROOT_MOUNTED_OVER)
-			mark_root(w, i, &n);
-		else
-			r->state = now;
+		if (cw_root_is_there(now) && mark_root(w, i, &n)) {
+			r->state = before; /* it changes under our hands; the next look tells */
+			continue;
+		}
+		r->state = now;
 		changed(ctx, i, now);
 	}
 }
@@ -307,19 +397,80 @@ int cw_watch_rescan(struct cw_watch *w, uint32_t index, const char *path)
 	return fd < 0 ? fd : walk(w, fd, index, path, 0, &n);
 }
 
+static void mounted_below(struct cw_watch *w, const char *point)
+{
+	for (uint32_t i = 0; i < w->n; i++) {
+		size_t len = strlen(w->root[i].path);
+
+		if (!strncmp(point, w->root[i].path, len) && point[len] == '/')
+			cw_watch_rescan(w, i, point);
+	}
+}
+
+/* proc(5): the fifth field is the mount point, blanks in it written as \040. */
+void cw_watch_mounts(struct cw_watch *w)
+{
+	cw_auto_fclose FILE *f = fopen("/proc/self/mountinfo", "re");
+	cw_auto_free char *line = NULL;
+	size_t room = 0;
+
+	while (f && getline(&line, &room, f) > 0) {
+		char *point, *in, *out;
+
+		if (sscanf(line, "%*d %*d %*s %*s %ms", &point) != 1)
+			continue;
+		for (in = out = point; *in; out++) {
+			unsigned int c;
+
+			if (*in == '\\' && sscanf(in + 1, "%3o", &c) == 1) {
+				*out = (char)c;
+				in += 4;
+			} else {
+				*out = *in++;
+			}
+		}
+		*out = '\0';
+		mounted_below(w, point);
+		free(point);
+	}
+}
+
 /* ---- fanotify: reading ---- */
+
+/* Makes room at the end of the queue, by moving it to the front or by growth up to a bound. */
+static bool reserve_pending(struct cw_watch *w)
+{
+	size_t room = w->room ? w->room * 2 : 64;
+	struct pending *grown;
+
+	if (w->head + w->n_pending < w->room)
+		return true;
+	if (w->head > w->room / 2) {
+		memmove(w->pending, w->pending + w->head, w->n_pending * sizeof(*w->pending));
+		w->head = 0;
+		return true;
+	}
+	if (room > PENDING_MAX)
+		return false;
+	grown = realloc(w->pending, room * sizeof(*grown));
+	if (!grown)
+		return false;
+	w->pending = grown;
+	w->room = room;
+	return true;
+}
 
 static void push_event(struct cw_watch *w, const struct cw_name_event *e, char *path, char *to)
 {
 	struct pending *p;
 
-	if (w->n_pending >= PENDING_MAX || !path) {
+	if (!path || !reserve_pending(w)) {
 		w->lost++;
 		free(path);
 		free(to);
 		return;
 	}
-	p = &w->pending[(w->head + w->n_pending++) % PENDING_MAX];
+	p = &w->pending[w->head + w->n_pending++];
 	p->at_ms = now_ms();
 	p->e = *e;
 	p->path = path;
@@ -519,6 +670,11 @@ static void take_event(struct cw_watch *w, const struct fanotify_event_metadata 
 	}
 }
 
+int cw_watch_roots_fd(const struct cw_watch *w)
+{
+	return w->roots;
+}
+
 int cw_watch_fd(const struct cw_watch *w)
 {
 	return w->fan;
@@ -541,12 +697,13 @@ bool cw_watch_read(struct cw_watch *w)
 int cw_watch_next(struct cw_watch *w, unsigned int age_ms, struct cw_name_event *ret_event,
 		  uint64_t *ret_lost)
 {
-	struct pending *p = &w->pending[w->head];
+	struct pending *p;
 
 	*ret_lost = w->lost;
 	w->lost = 0;
 	if (!w->n_pending)
 		return 0;
+	p = &w->pending[w->head];
 	if (now_ms() - p->at_ms < age_ms)
 		return -EAGAIN;
 	free(w->path);
@@ -556,8 +713,8 @@ int cw_watch_next(struct cw_watch *w, unsigned int age_ms, struct cw_name_event 
 	*ret_event = p->e;
 	ret_event->path = w->path;
 	ret_event->to = w->to;
-	w->head = (w->head + 1) % PENDING_MAX;
 	w->n_pending--;
+	w->head = w->n_pending ? w->head + 1 : 0;
 	return 1;
 }
 
@@ -583,14 +740,9 @@ int cw_watch_new(struct cw_kernel *k, bool names_by_fanotify, struct cw_watch **
 		return -ENOMEM;
 	w->k = k;
 	w->fan = -1;
-	if (names_by_fanotify) {
-		w->pending = calloc(PENDING_MAX, sizeof(*w->pending));
-		if (!w->pending) {
-			free(w);
-			return -ENOMEM;
-		}
+	w->roots = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (names_by_fanotify)
 		open_fanotify(w);
-	}
 	*ret_watch = w;
 	return 0;
 }
@@ -609,14 +761,14 @@ void cw_watch_free(struct cw_watch *w)
 			free(d->path);
 			free(d);
 		}
-	for (; w->n_pending; w->n_pending--, w->head = (w->head + 1) % PENDING_MAX) {
-		free(w->pending[w->head].path);
-		free(w->pending[w->head].to);
+	for (size_t i = w->head; i < w->head + w->n_pending; i++) {
+		free(w->pending[i].path);
+		free(w->pending[i].to);
 	}
 	free(w->pending);
 	free(w->path);
 	free(w->to);
-	if (w->fan >= 0)
-		close(w->fan);
+	cw_closep(&w->fan);
+	cw_closep(&w->roots);
 	free(w);
 }

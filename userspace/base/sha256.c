@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <openssl/evp.h>
+
+#include "base/sha256.h"
+
+void cw_sha256_hex(const unsigned char digest[32], char ret_hex[CW_SHA256_HEX])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < (CW_SHA256_HEX - 1) / 2; i++) {
+		ret_hex[2 * i] = digits[digest[i] >> 4];
+		ret_hex[2 * i + 1] = digits[digest[i] & 15];
+	}
+	ret_hex[CW_SHA256_HEX - 1] = '\0';
+}
+
+int cw_sha256(const void *data, size_t len, char ret_hex[CW_SHA256_HEX])
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+
+	if (EVP_Digest(data, len, digest, NULL, EVP_sha256(), NULL) != 1)
+		return -EIO;
+	cw_sha256_hex(digest, ret_hex);
+	return 0;
+}
