@@ -203,7 +203,7 @@ static __always_inline __u64 address_of(const void *p)
  * it is: struct ovl_inode, in a module, has the upper dentry just behind the inode (4.8 to 7.3). A
  * file that is copied up becomes another; its folder gives it its mark again.
  */
-static __always_inline __u32 inode_generation(struct inode *inode)
+static __noinline __u32 inode_generation(struct inode *inode)
 {
 	__u64 at, upper = 0;
 

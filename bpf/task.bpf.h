@@ -150,7 +150,7 @@ static __always_inline void exe_of_file(struct cw_exe_key *key, __u32 *nlink, st
 
 	key->ino = BPF_CORE_READ(inode, i_ino);
 	key->dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	key->gen = BPF_CORE_READ(inode, i_generation);
+	key->gen = inode_generation(inode);
 	*nlink = BPF_CORE_READ(inode, i_nlink);
 	exe = bpf_map_lookup_elem(&executables, key);
 	if (exe)
@@ -212,7 +212,7 @@ static __always_inline void task_ancestors(struct cw_task *t, struct task_struct
 
 			l->exe.ino = BPF_CORE_READ(inode, i_ino);
 			l->exe.dev = BPF_CORE_READ(inode, i_sb, s_dev);
-			l->exe.gen = BPF_CORE_READ(inode, i_generation);
+			l->exe.gen = inode_generation(inode);
 		}
 		n++;
 	}

@@ -147,10 +147,17 @@ static void name_lineage(struct cw_decode *d, struct cw_proc *p)
 		p->via = copy_string(d->ops.exe_path(d->ops.ctx, &p->task.conn.via));
 }
 
+/* Pseudo terminals are "pts0" to the kernel and pts/0 to everybody else. */
 static void take_tty(struct cw_proc *p, const struct cw_task *t)
 {
-	memcpy(p->task.tty, t->tty, sizeof(p->task.tty));
-	p->task.tty[sizeof(p->task.tty) - 1] = '\0';
+	char *tty = p->task.tty;
+
+	memcpy(tty, t->tty, CW_TTY_SIZE);
+	tty[CW_TTY_SIZE - 1] = '\0';
+	if (strncmp(tty, "pts", 3) || tty[3] < '0' || tty[3] > '9')
+		return;
+	memmove(tty + 4, tty + 3, CW_TTY_SIZE - 5);
+	tty[3] = '/';
 }
 
 struct cw_proc *cw_decode_process(struct cw_decode *d, uint32_t tgid, uint64_t start_ns)
@@ -239,7 +246,7 @@ static size_t argv_len(const struct cw_record_process *r)
 
 static void take_argv(struct cw_proc *p, const struct cw_record_process *r)
 {
-	size_t len = argv_len(r), n = 0;
+	size_t len = argv_len(r), n = 0, last;
 	const char *s;
 
 	p->argv_cut = r->argv_total > len;
@@ -253,8 +260,13 @@ static void take_argv(struct cw_proc *p, const struct cw_record_process *r)
 	memcpy(p->argv_data, r->argv, len);
 	for (s = p->argv_data; s < p->argv_data + len && n < CW_ARGS_MAX; s += strlen(s) + 1)
 		p->argv[n++] = s;
-	p->argv[n] = NULL;
 	p->argv_cut = p->argv_cut || s < p->argv_data + len;
+	/* A title that a program wrote over its arguments, padded: "sshd: alice [priv]". */
+	for (last = n; last > 1 && !*p->argv[last - 1]; last--)
+		;
+	if (last == 1 && n > 2)
+		n = 1;
+	p->argv[n] = NULL;
 }
 
 /*
