@@ -68,7 +68,7 @@ teardown() { host_teardown; }
 	for i in {1..50}; do
 		(cd "$W" && exec "$ACTOR" truncate rec/clip "$i")
 	done
-	eventually eval '(($(count_events ".kind == \"truncate\"") == 50))'
+	eventually count_is 50 ".kind == \"truncate\""
 }
 
 @test "rename, link, unlink, chmod, chown, with the right person" {
@@ -122,7 +122,7 @@ teardown() { host_teardown; }
 	for _ in {1..50}; do
 		(cd "$W" && as_nobody "$ACTOR" open rec/clip || true) 2>/dev/null
 	done
-	eventually eval '(($(count_events ".kind == \"denied\" and .process.uid == 65534") == 50))'
+	eventually count_is 50 ".kind == \"denied\" and .process.uid == 65534"
 }
 
 @test "denied: by mkdir, a name that is not there and an unwatched file say nothing" {
@@ -144,7 +144,7 @@ teardown() { host_teardown; }
 	for i in {1..50}; do
 		mv "$W/new$i" "$REC/" && "$ACTOR" open "$REC/new$i/below/file"
 	done
-	eventually eval '(($(count_events ".kind == \"open\" and .process.comm == \"actor\"") == 50))'
+	eventually count_is 50 ".kind == \"open\" and .process.comm == \"actor\""
 }
 
 @test "mkdir -p a/b/c and a file there at once, 200 times: none is lost" {
@@ -152,8 +152,8 @@ teardown() { host_teardown; }
 	for i in {1..200}; do
 		mkdir -p "$REC/$i/b/c" && echo x >"$REC/$i/b/c/file"
 	done
-	eventually eval '(($(count_events ".kind == \"open\" and
-		(.asset.path | endswith(\"/file\"))") == 200))'
+	eventually count_is 200 ".kind == \"open\" and
+		(.asset.path | endswith(\"/file\"))"
 	none '.kind == "gap"'
 }
 

@@ -9,6 +9,7 @@
 #   expect FILTER [SEC] wait_event into $EVENT, or the test fails
 #   is FILTER           $EVENT must satisfy it
 #   none FILTER         no event so far does; after something that came later was seen
+#   count_is N FILTER   so many events do, so far
 #   eventually COMMAND… until it succeeds, bounded by $CW_EVENT_LIMIT seconds
 #   as_nobody COMMAND…
 #   background COMMAND…  in the background with its output in $W/out.N; sets BG_PID, BG_OUT
@@ -85,6 +86,11 @@ eventually() {
 		}
 		read -r -t 0.02 <> <(:) || true
 	done
+}
+
+# count_is NUMBER FILTER
+count_is() {
+	[[ $(count_events "$2") == "$1" ]]
 }
 
 as_nobody() {

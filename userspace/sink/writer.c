@@ -465,8 +465,8 @@ static bool has_room(const struct cw_writer *w, size_t len)
 }
 
 /*
- * A burst can come faster than the file system takes it. Called with the lock held. A disk that does
- * not move costs the caller one wait, not one a line.
+ * A burst can come faster than the file system takes it. Called with the lock held. A disk that
+ * does not move costs the caller one wait, not one a line.
  */
 static void wait_for_room(struct cw_writer *w, size_t len)
 {

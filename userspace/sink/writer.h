@@ -30,10 +30,11 @@ struct cw_writer_loss {
  */
 int cw_writer_open(const char *path, size_t room, struct cw_writer **ret_writer);
 /*
- * Never blocks, except while a regular file is being written and the queue is full: then for 100 ms
- * at most, and not again before something was written. One call, one line (or several that belong together). False: counted as lost. While
- * the disk is full, what is queued waits and the write is tried again five times a second; a line
- * that was written in part goes on where it stopped.
+ * Never blocks, except while a regular file is being written and the queue is full: then for
+ * 100 ms at most, and not again before something was written. One call, one line (or several that
+ * belong together). False: counted as lost. While the disk is full, what is queued waits and the
+ * write is tried again five times a second; a line that was written in part goes on where it
+ * stopped.
  */
 bool cw_writer_put(struct cw_writer *w, const char *data, size_t len, uint64_t boot_ns);
 /*

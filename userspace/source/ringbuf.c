@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The layout is the kernel's (kernel/bpf/ringbuf.c, since 5.8): a page with the consumer's position,
- * a page with the producer's, then the data, which are mapped twice in a row so that a record that
- * goes over the end is still in one piece. A record begins with 8 bytes: its length, with two bits
- * that say that it is not finished, or that it was given up.
+ * The layout is the kernel's (kernel/bpf/ringbuf.c, since 5.8): a page with the consumer's
+ * position, a page with the producer's, then the data, which are mapped twice in a row so that a
+ * record that goes over the end is still in one piece. A record begins with 8 bytes: its length,
+ * with two bits that say that it is not finished, or that it was given up.
  */
 #include <linux/bpf.h>
 #include <sys/mman.h>
@@ -96,7 +96,8 @@ static long take(struct cw_ringbuf *r, unsigned long pos, int (*fn)(void *, void
 	return (long)whole;
 }
 
-int cw_ringbuf_consume(struct cw_ringbuf *r, int (*fn)(void *ctx, void *data, size_t size), void *ctx)
+int cw_ringbuf_consume(struct cw_ringbuf *r, int (*fn)(void *ctx, void *data, size_t size),
+		       void *ctx)
 {
 	unsigned long pos = __atomic_load_n(r->consumer, __ATOMIC_ACQUIRE), end;
 	long step = 1;

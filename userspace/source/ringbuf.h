@@ -26,6 +26,7 @@ void cw_ringbuf_close(struct cw_ringbuf *r);
  * Hands over every record that is there, and those that come meanwhile. Returns how many, or a
  * negative errno. The bytes are `fn`'s until it returns.
  */
-int cw_ringbuf_consume(struct cw_ringbuf *r, int (*fn)(void *ctx, void *data, size_t size), void *ctx);
+int cw_ringbuf_consume(struct cw_ringbuf *r, int (*fn)(void *ctx, void *data, size_t size),
+		       void *ctx);
 
 #endif
