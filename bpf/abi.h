@@ -111,6 +111,7 @@ enum cw_loss {
 	CW_LOSS_STREAMS,      /* map of streams full: frames were not counted */
 	CW_LOSS_USES,	      /* map of uses full */
 	CW_LOSS_PATHS,	      /* a helper failed to read a path */
+	CW_LOSS_ATTEMPTS,     /* half of the ring of the files full: a refusal is not told */
 	CW_LOSS_MAX,
 };
 

@@ -28,6 +28,7 @@
 #define NAMES_AGE_MS	  10 /* the call behind an event of fanotify has returned by then */
 #define ROOTS_SOON_NS	  (10 * 1000000ull) /* after a folder went; then ever less often */
 #define ROOTS_AGAIN_NS	  (2 * CW_NSEC_PER_SEC) /* while a folder is missing */
+#define TREE_AGAIN_NS	  (50 * 1000000ull) /* while directories are made all the time */
 #define RESCANS_MAX	  64
 #define RESCAN_PATIENCE_NS (2 * CW_NSEC_PER_SEC)
 #define OUTPUT_ROOM	  (1024 * 1024)
@@ -61,9 +62,10 @@ struct pipeline {
 	uint64_t seq, flags, flagged[CW_CLASS_MAX], events;
 	uint64_t wall_offset_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
 	uint64_t losses_since_ns, next_canary_ns, next_roots_ns, missing_since_ns, end_ns;
-	int signals, uevents, mounts, watch_names;
+	int signals, uevents, mounts;
 	int output_error; /* told already */
 	bool seeding, stopping;
+	bool watch_names; /* a directory was made or moved since fanotify was read */
 };
 
 /* ---- time and messages ---- */
@@ -293,7 +295,7 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 	case CW_DECODED_NOTHING:
 		return 0;
 	case CW_DECODED_TREE:
-		p->watch_names = 1;
+		p->watch_names = true;
 		return 0;
 	case CW_DECODED_RESCAN:
 		if (d.path)
@@ -386,22 +388,32 @@ static void take_name(struct pipeline *p, struct cw_name_event *n)
 	deliver_access(p, &e, proc);
 }
 
+/*
+ * Takes in what fanotify has to say about new directories; then the kernel side need not ask every
+ * ancestor any more. It tells of one change only as long as it is not clean, so a change during the
+ * reading has to be looked after here.
+ */
+static void read_names(struct pipeline *p)
+{
+	uint32_t gen = cw_kernel_tree_gen(p->kernel);
+
+	cw_watch_read(p->watch);
+	if (!p->watch_names)
+		return;
+	cw_kernel_tree_clean(p->kernel, gen);
+	p->watch_names = cw_kernel_tree_gen(p->kernel) != gen;
+}
+
 /* Returns how long the next event has to wait, in milliseconds; -1: none waits. */
 static int run_names(struct pipeline *p)
 {
 	struct cw_name_event n;
 	uint64_t lost;
-	uint32_t gen = cw_kernel_tree_gen(p->kernel);
 	int r;
 
-	cw_watch_read(p->watch);
+	read_names(p);
 	if (cw_watch_take_root_news(p->watch))
 		check_roots(p);
-	if (p->watch_names) {
-		/* All that fanotify had to say about new directories is taken in by now. */
-		p->watch_names = 0;
-		cw_kernel_tree_clean(p->kernel, gen);
-	}
 	while ((r = cw_watch_next(p->watch, NAMES_AGE_MS, &n, &lost)) == 1) {
 		if (lost)
 			deliver_gap(p, "names", lost, p->losses_since_ns, boot_now());
@@ -419,7 +431,7 @@ static void tell_losses(struct pipeline *p)
 {
 	static const char *const names[] = {
 		"devices", "files", "processes", "tasks", "opens", "inodes", "executables",
-		"connections", "streams", "uses", "paths",
+		"connections", "streams", "uses", "paths", "attempts",
 	};
 	struct cw_loss_count losses[CW_LOSS_MAX];
 	struct cw_writer_loss out;
@@ -775,6 +787,8 @@ static int next_deadline(const struct pipeline *p, int names_ms)
 		at = p->canary.since_ns + CANARY_PATIENCE_NS;
 	if (p->n_rescans && now + 10 * 1000000 < at)
 		at = now + 10 * 1000000;
+	if (p->watch_names && now + TREE_AGAIN_NS < at)
+		at = now + TREE_AGAIN_NS;
 	if (cw_writer_error(p->writer) && now + CW_NSEC_PER_SEC / 4 < at)
 		at = now + CW_NSEC_PER_SEC / 4;
 	if (names_ms >= 0 && now + (uint64_t)names_ms * 1000000 < at)
