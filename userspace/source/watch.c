@@ -541,9 +541,9 @@ static void take_moved(struct cw_watch *w, struct parts *p, struct cw_name_event
 	push_event(w, e, path, to);
 }
 
-static void take_event(struct cw_watch *w, const struct fanotify_event_metadata *m)
+static void take_event(struct cw_watch *w, const struct fanotify_event_metadata *m,
+		       const char *at, const char *end)
 {
-	const char *at = (const char *)(m + 1), *end = (const char *)m + m->event_len;
 	struct cw_name_event e = { .pid = (uint32_t)m->pid, .last = -1,
 				   .directory = m->mask & FAN_ONDIR };
 	struct parts p = {};
@@ -601,13 +601,18 @@ int cw_watch_fd(const struct cw_watch *w)
 bool cw_watch_read(struct cw_watch *w)
 {
 	_Alignas(struct fanotify_event_metadata) char buf[16384];
+	struct fanotify_event_metadata m;
 	ssize_t n;
 
 	while (w->fan >= 0 && (n = read(w->fan, buf, sizeof(buf))) > 0) {
-		const struct fanotify_event_metadata *m = (const void *)buf;
-
-		for (; FAN_EVENT_OK(m, n); m = FAN_EVENT_NEXT(m, n))
-			take_event(w, m);
+		/* Events are aligned to 4 bytes, their 64-bit fields therefore not. */
+		for (const char *at = buf, *end = buf + n; at + sizeof(m) <= end;
+		     at += m.event_len) {
+			memcpy(&m, at, sizeof(m));
+			if (m.event_len < sizeof(m) || m.event_len > (size_t)(end - at))
+				break;
+			take_event(w, &m, at + m.metadata_len, at + m.event_len);
+		}
 	}
 	return w->n_pending > 0;
 }
