@@ -279,6 +279,22 @@ static void take_canary(struct pipeline *p, int answer)
 		deliver_canary(p, true, NULL);
 }
 
+/*
+ * Takes in what fanotify has to say about new directories; then the kernel side need not ask every
+ * ancestor any more. It tells of one change only as long as it is not clean, so a change during the
+ * reading has to be looked after here.
+ */
+static void read_names(struct pipeline *p)
+{
+	uint32_t gen = cw_kernel_tree_gen(p->kernel);
+
+	cw_watch_read(p->watch);
+	if (!p->watch_names)
+		return;
+	cw_kernel_tree_clean(p->kernel, gen);
+	p->watch_names = cw_kernel_tree_gen(p->kernel) != gen;
+}
+
 static int take_record(void *ctx, const struct cw_record *r, size_t size)
 {
 	struct pipeline *p = ctx;
@@ -304,6 +320,12 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 	case CW_DECODED_ATTEMPT:
 	case CW_DECODED_EVENT:
 		break;
+	}
+	if (d.asset == CW_ASSET_MAYBE) {
+		read_names(p);
+		d.asset = cw_kernel_marked(p->kernel, d.ino, d.dev);
+		if (d.asset == CW_NO_ASSET)
+			return 0;
 	}
 	cw_enrich_process(p->enrich, d.proc);
 	if (d.proc && !e.process.exe_sha256 && d.proc->sha256[0])
@@ -386,22 +408,6 @@ static void take_name(struct pipeline *p, struct cw_name_event *n)
 	cw_enrich_process(p->enrich, proc);
 	cw_decode_fill(&e, proc, &namer.actor);
 	deliver_access(p, &e, proc);
-}
-
-/*
- * Takes in what fanotify has to say about new directories; then the kernel side need not ask every
- * ancestor any more. It tells of one change only as long as it is not clean, so a change during the
- * reading has to be looked after here.
- */
-static void read_names(struct pipeline *p)
-{
-	uint32_t gen = cw_kernel_tree_gen(p->kernel);
-
-	cw_watch_read(p->watch);
-	if (!p->watch_names)
-		return;
-	cw_kernel_tree_clean(p->kernel, gen);
-	p->watch_names = cw_kernel_tree_gen(p->kernel) != gen;
 }
 
 /* Returns how long the next event has to wait, in milliseconds; -1: none waits. */

@@ -169,6 +169,29 @@ teardown() { host_teardown; }
 	none '.process.comm == "cat"'
 }
 
+@test "… and at once, 100 times: none is lost" {
+	local i
+	for ((i = 0; i < 100; i++)); do
+		echo picture >"$W/outside$i"
+	done
+	host_start
+	for ((i = 0; i < 100; i++)); do
+		ln "$W/outside$i" "$REC/" && "$ACTOR" open "$W/outside$i"
+	done
+	eventually count_is 100 '.kind == "open" and .process.comm == "actor"'
+	eventually count_is 100 '.kind == "close" and .process.comm == "actor"'
+}
+
+@test "a file with two names that nobody watches says nothing" {
+	echo other >"$W/one"
+	host_start
+	local i
+	for ((i = 0; i < 20; i++)); do
+		ln -f "$W/one" "$W/two" && "$ACTOR" open "$W/two"
+	done
+	none '.process.comm == "actor"'
+}
+
 @test "what was open before the start is found" {
 	echo picture >"$REC/clip"
 	mkfifo "$W/fifo"
