@@ -23,6 +23,7 @@
 #define CW_OPENS_SIZE	 (1 << 14)
 #define CW_SYSCALLS_MAX	 512
 #define CW_NO_ASSET	 0xffffffffu
+#define CW_ASSET_MAYBE	 0xfffffffdu /* the agent decides, after what fanotify has told */
 
 /* Which ring a record goes to: cameras and microphones have room of their own. */
 enum cw_ring {
@@ -71,9 +72,9 @@ enum cw_syscall_op {
 	CW_SYSCALL_RECVMMSG,
 	CW_SYSCALL_PIDFD_GETFD,
 	CW_SYSCALL_TRUNCATE,
-	CW_SYSCALL_NAME, /* unlink, link: fanotify tells of the object, this call of who */
+	CW_SYSCALL_NAME, /* unlink: fanotify tells of the object, this call of who */
 	CW_SYSCALL_ATTR, /* chmod, chown: the same */
-	CW_SYSCALL_TREE, /* mkdir, rename: the same, and directories may have come into a tree */
+	CW_SYSCALL_TREE, /* mkdir, rename, link: the same, and something may have come into a tree */
 	CW_SYSCALL_HELD,
 	CW_SYSCALL_DUP,
 	CW_SYSCALL_FCNTL,
@@ -111,6 +112,7 @@ enum cw_loss {
 	CW_LOSS_STREAMS,      /* map of streams full: frames were not counted */
 	CW_LOSS_USES,	      /* map of uses full */
 	CW_LOSS_PATHS,	      /* a helper failed to read a path */
+	CW_LOSS_ATTEMPTS,     /* half of the ring of the files full: a refusal is not told */
 	CW_LOSS_MAX,
 };
 

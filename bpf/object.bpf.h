@@ -153,6 +153,22 @@ static __always_inline void object_fill(struct object *o, struct inode *inode,
 }
 
 /*
+ * Tracepoint rung: a file may have been linked into a tree just now, under another name than this,
+ * and fanotify tells the agent before the call is done. Until the agent has set its mark, files with
+ * several names are its business.
+ */
+static __always_inline bool maybe_linked(struct object *o)
+{
+	struct inode *inode = o->inode;
+
+	if (!track_fds || tree_gen == tree_clean || (o->mode & S_IFMT) != S_IFREG ||
+	    BPF_CORE_READ(inode, i_nlink) < 2)
+		return false;
+	o->asset = CW_ASSET_MAYBE;
+	return true;
+}
+
+/*
  * Decides about an object that is filled in. A file without a mark that lies in a watched tree gets
  * its mark here.
  */
@@ -176,7 +192,7 @@ static __always_inline bool object_watched(struct object *o)
 		return false;
 	o->asset = ancestor_asset(dentry, o->dev, tree_steps());
 	if (o->asset == CW_NO_ASSET)
-		return false;
+		return maybe_linked(o);
 	inode_set(o->ino, o->dev, o->gen, o->asset);
 	dir_mark(BPF_CORE_READ(dentry, d_parent), o->dev, o->asset);
 	return true;

@@ -113,6 +113,12 @@ static int show(enum cw_probe best, bool json)
 	return CW_EXIT_OK;
 }
 
+static int usage_error(const char *what, const char *which)
+{
+	fprintf(stderr, "camwarden coverage: %s%s; see camwarden coverage --help\n", what, which);
+	return CW_EXIT_USAGE;
+}
+
 int cw_cmd_coverage(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -124,21 +130,30 @@ int cw_cmd_coverage(int argc, char **argv)
 	bool json = false;
 	int option, best = CW_PROBE_LSM;
 
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (option == 'h') {
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+		switch (option) {
+		case 'h':
 			fputs(help, stdout);
 			return CW_EXIT_OK;
-		}
-		if (option == 'f' && (cw_streq(optarg, "json") || cw_streq(optarg, "text")))
+		case 'f':
+			if (!cw_streq(optarg, "json") && !cw_streq(optarg, "text"))
+				return usage_error("--format is text or json, not ", optarg);
 			json = *optarg == 'j';
-		else if (option == 'r' && parse_rung(optarg) > 0)
+			break;
+		case 'r':
 			best = parse_rung(optarg);
-		else
-			goto usage;
+			if (best <= 0)
+				return usage_error("--rung is lsm, fentry, kprobe or tracepoint, "
+						   "not ", optarg);
+			break;
+		case ':':
+			return usage_error("a value is missing behind ", argv[optind - 1]);
+		default:
+			return usage_error("unknown option ", argv[optind - 1]);
+		}
 	}
-	if (optind == argc)
-		return show((enum cw_probe)best, json);
-usage:
-	fputs("camwarden coverage: wrong usage; see camwarden coverage --help\n", stderr);
-	return CW_EXIT_USAGE;
+	if (optind < argc)
+		return usage_error("unexpected argument ", argv[optind]);
+	return show((enum cw_probe)best, json);
 }

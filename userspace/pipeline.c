@@ -61,7 +61,8 @@ struct pipeline {
 	char hub[65];
 	uint64_t seq, flags, flagged[CW_CLASS_MAX], events;
 	uint64_t wall_offset_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
-	uint64_t losses_since_ns, next_canary_ns, next_roots_ns, next_names_ns, missing_since_ns, end_ns;
+	uint64_t losses_since_ns, missing_since_ns, end_ns;
+	uint64_t next_canary_ns, next_roots_ns, next_names_ns;
 	int signals, uevents, mounts;
 	int output_error; /* told already */
 	bool seeding, stopping;
@@ -293,6 +294,22 @@ static void take_canary(struct pipeline *p, int answer)
 		deliver_canary(p, true, NULL);
 }
 
+/*
+ * Takes in what fanotify has to say about new directories; then, in a while, the kernel side need
+ * not ask every ancestor any more. It tells of one change only as long as it is not clean, so a
+ * change during the reading has to be looked after here.
+ */
+static void read_names(struct pipeline *p)
+{
+	uint32_t gen = cw_kernel_tree_gen(p->kernel);
+
+	cw_watch_read(p->watch);
+	if (!p->next_names_ns || boot_now() < p->next_names_ns)
+		return;
+	trees_complete(p, gen);
+	p->next_names_ns = cw_kernel_tree_gen(p->kernel) != gen ? boot_now() + NAMES_EVERY_NS : 0;
+}
+
 static int take_record(void *ctx, const struct cw_record *r, size_t size)
 {
 	struct pipeline *p = ctx;
@@ -320,6 +337,12 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 	case CW_DECODED_ATTEMPT:
 	case CW_DECODED_EVENT:
 		break;
+	}
+	if (d.asset == CW_ASSET_MAYBE) {
+		read_names(p);
+		d.asset = cw_kernel_marked(p->kernel, d.ino, d.dev);
+		if (d.asset == CW_NO_ASSET)
+			return 0;
 	}
 	cw_enrich_process(p->enrich, d.proc);
 	if (d.proc && !e.process.exe_sha256 && d.proc->sha256[0])
@@ -417,15 +440,9 @@ static int run_names(struct pipeline *p)
 {
 	struct cw_name_event n;
 	uint64_t lost;
-	uint32_t gen = cw_kernel_tree_gen(p->kernel);
 	int r;
 
-	cw_watch_read(p->watch);
-	if (p->next_names_ns && boot_now() >= p->next_names_ns) {
-		/* All that fanotify had to say about new directories is taken in by now. */
-		p->next_names_ns = 0;
-		trees_complete(p, gen);
-	}
+	read_names(p);
 	while ((r = cw_watch_next(p->watch, NAMES_AGE_MS, &n, &lost)) == 1) {
 		if (lost)
 			deliver_gap(p, "names", lost, p->losses_since_ns, boot_now());
@@ -443,7 +460,7 @@ static void tell_losses(struct pipeline *p)
 {
 	static const char *const names[] = {
 		"devices", "files", "processes", "tasks", "opens", "inodes", "executables",
-		"connections", "streams", "uses", "paths",
+		"connections", "streams", "uses", "paths", "attempts",
 	};
 	struct cw_loss_count losses[CW_LOSS_MAX];
 	struct cw_writer_loss out;

@@ -7,6 +7,7 @@
  *   actor open FILE [WORD…]        open, close, end
  *   actor touch FILE N             open and close N times
  *   actor flood N FILE             start N processes, one after the other: actor open FILE NUMBER
+ *   actor refused FILE N           open it N times without success
  *   actor hold FILE                open, print "held", wait for the end of standard input
  *   actor truncate FILE SIZE       truncate(2), by path
  *   actor mapped FILE              open, map, close, print "mapped", wait as above
@@ -62,6 +63,14 @@ static int open_often(const char *path, long n)
 		if (open_file(path))
 			return 1;
 	puts("done");
+	return 0;
+}
+
+static int be_refused(const char *path, long n)
+{
+	for (long i = 0; i < n; i++)
+		if (open(path, O_RDONLY) >= 0)
+			return die("it could be opened");
 	return 0;
 }
 
@@ -241,6 +250,8 @@ int main(int argc, char **argv)
 		return open_file(argv[2]);
 	if (!strcmp(verb, "touch") && argc > 3)
 		return open_often(argv[2], atol(argv[3]));
+	if (!strcmp(verb, "refused") && argc > 3)
+		return be_refused(argv[2], atol(argv[3]));
 	if (!strcmp(verb, "flood") && argc > 3)
 		return flood(atol(argv[2]), argv[3]);
 	if (!strcmp(verb, "truncate") && argc > 3)

@@ -17,7 +17,7 @@ declare -gA EXCLUDED=(
 	[overlay]="open: what the kernel opens for itself (overlayfs opens the real file)"
 	[seccomp]="receive: by a seccomp supervisor"
 	[aio]="use: io_submit"
-	[link-in]="names: for a moment also of one that is linked in"
+	[link]="names: a further name that is gone again at once"
 	[shared-table]="use: a table that two processes share"
 	# Not of this version: no hook yet.
 	[peek-heap]="none: peek" [proc-mem]="none: peek" [ptrace]="none: peek" [core]="none: peek"
@@ -28,6 +28,7 @@ declare -gA EXCLUDED=(
 
 # What a hand-over has to come out as. Without an entry: any event of the object by that process.
 declare -gA KIND=(
+	[link-in]=open [tree-in]=open [new-directories]=open [exchange]=open [tmpfile]=open
 	[scm-rights]=receive [pidfd-getfd]=receive
 	[fork-read]=use [sendfile]=use [splice]=use [copy-range]=use
 	[map]=map

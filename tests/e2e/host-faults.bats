@@ -5,6 +5,9 @@
 # Goal: what goes wrong around the agent is told, survived, and nothing is lost in silence or left
 # behind in the kernel.
 
+# Tests are subshells, and the variables are those of lib.bash.
+# shellcheck disable=SC2030,SC2031,SC2034
+
 load host.bash
 
 setup() { host_setup; }

@@ -84,3 +84,22 @@ assert_small() {
 	((last <= first + 256))
 	assert_small
 }
+
+@test "a flood of refusals at files that nobody watches does not displace an access" {
+	echo picture >"$REC/clip"
+	: >"$W/private"
+	chmod 600 "$W/private"
+	host_start
+	local i flooders=()
+	for i in 1 2; do
+		as_nobody "$ACTOR" refused "$W/private" 200000 3>&- &
+		flooders+=("$!")
+	done
+	for ((i = 0; i < 200; i++)); do
+		"$ACTOR" open "$REC/clip" "$i"
+	done
+	wait "${flooders[@]}"
+	expect '.kind == "close" and .process.argv[3] == "199"' 30
+	count_is 200 '.kind == "open" and .process.argv[1] == "open"'
+	none '.kind == "gap" and .detail.class == "files"'
+}

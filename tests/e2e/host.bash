@@ -9,6 +9,7 @@
 #   expect FILTER [SEC] wait_event into $EVENT, or the test fails
 #   is FILTER           $EVENT must satisfy it
 #   none FILTER         no event so far does; after something that came later was seen
+#   count_is N FILTER   so many events do, so far
 #   eventually COMMAND… until it succeeds, bounded by $CW_EVENT_LIMIT seconds
 #   as_nobody COMMAND…
 #   background COMMAND…  in the background with its output in $W/out.N; sets BG_PID, BG_OUT
@@ -24,8 +25,7 @@ host_setup() {
 	POLICY=$W/policy.yaml
 	BACKGROUND=()
 	mkdir "$REC"
-	# shellcheck disable=SC2119
-	host_policy
+	host_policy ""
 	# shellcheck disable=SC2034 # for the tests
 	ACTOR=$(host_actor)
 }
@@ -41,11 +41,11 @@ host_actor() {
 }
 
 # host_policy [LINE…]: LINEs are further assets.
-# shellcheck disable=SC2120
+# shellcheck disable=SC2120 # tests pass them
 host_policy() {
 	{
 		printf 'version: 1\nassets:\n  footage: {kind: recordings, path: %s}\n' "$REC"
-		(($# == 0)) || printf '  %s\n' "$@"
+		[[ -z ${1:-} ]] || printf '  %s\n' "$@"
 		printf 'grants:\n  - {name: tac reads, allow: open, on: footage, to: {exe: /usr/bin/tac}}\n'
 	} >"$POLICY"
 }
@@ -88,6 +88,11 @@ eventually() {
 		}
 		read -r -t 0.02 <> <(:) || true
 	done
+}
+
+# count_is NUMBER FILTER
+count_is() {
+	[[ $(count_events "$2") == "$1" ]]
 }
 
 as_nobody() {

@@ -65,7 +65,7 @@ static const struct cw_way ways[] = {
 	  { "lsm__inode_unlink", "lsm__inode_rmdir", "lsm__inode_rename", "lsm__inode_link",
 	    "lsm__inode_mkdir", "lsm__inode_mknod", "lsm__inode_free_security" }, "", NULL },
 	{ CW_CAP_NAMES, CW_PROBE_FANOTIFY, { "tp__sys_exit" },
-	  "names of a recording outside its tree, for a moment also of one that is linked in; file "
+	  "names of a recording outside its tree; a further name that is gone again at once; file "
 	  "systems without file handles; the person behind io_uring's calls", BETTER_LSM },
 
 	{ CW_CAP_ATTRIBUTES, CW_PROBE_LSM, { "lsm__inode_setattr|lsm__inode_setattr_v5_10" },

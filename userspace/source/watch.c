@@ -547,18 +547,37 @@ static void stat_object(struct cw_name_event *e, const char *path)
 	e->last = st.st_nlink;
 }
 
-static void object_came(struct cw_watch *w, const struct parts *p, const char *path,
-			struct cw_name_event *e)
+/* A watched directory by its handle: its path may be longer than a call takes. */
+static int open_dir(const struct cw_watch *w, const struct dir *d)
 {
+	union { struct file_handle h; char room[sizeof(struct file_handle) + MAX_HANDLE_SZ]; } u;
+	cw_auto_close int root = -1;
 	int fd;
 
-	if (e->directory) {
-		cw_watch_rescan(w, p->dir->index, path);
-		return;
-	}
-	/* Its other name may lie outside: the inode has to carry the mark. */
-	fd = cw_kernel_touch(w->k, AT_FDCWD, path, O_NOFOLLOW, p->dir->index);
-	if (fd >= 0)
+	root = open(w->root[d->index].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return -errno;
+	u.h.handle_bytes = d->len;
+	u.h.handle_type = d->type;
+	memcpy(u.h.f_handle, d->handle, d->len);
+	fd = open_by_handle_at(root, &u.h, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static void object_came(struct cw_watch *w, const struct dir *dir, const char *name,
+			const char *path, const struct cw_name_event *e)
+{
+	cw_auto_close int in = open_dir(w, dir);
+	size_t n = 0;
+	/* Of a file another name may lie outside: the inode has to carry the mark. */
+	int fd = cw_kernel_touch(w->k, in < 0 ? AT_FDCWD : in, in < 0 ? path : name,
+				 O_NOFOLLOW | (e->directory ? O_DIRECTORY : 0), dir->index);
+
+	if (fd < 0)
+		w->unmarked += fd != -ENOENT;
+	else if (e->directory)
+		walk(w, fd, dir->index, path, 0, &n);
+	else
 		close(fd);
 }
 
@@ -585,7 +604,7 @@ static void take_created(struct cw_watch *w, const struct parts *p, struct cw_na
 	struct stat st;
 
 	if (e->directory || (!lstat(path, &st) && S_ISREG(st.st_mode) && st.st_nlink > 1))
-		object_came(w, p, path, e);
+		object_came(w, p->dir, p->name, path, e);
 	if (e->directory || lstat(path, &st) || !S_ISREG(st.st_mode) || st.st_nlink < 2) {
 		free(path); /* creation itself is told by the open */
 		return;
@@ -608,9 +627,7 @@ static void take_moved(struct cw_watch *w, struct parts *p, struct cw_name_event
 		p->to_dir = p->dir;
 	}
 	if (to) {
-		struct parts into = { .dir = p->to_dir };
-
-		object_came(w, &into, to, e);
+		object_came(w, p->to_dir, p->to_name ? p->to_name : p->name, to, e);
 		stat_object(e, to);
 		e->index = p->to_dir->index;
 	}
@@ -622,9 +639,9 @@ static void take_moved(struct cw_watch *w, struct parts *p, struct cw_name_event
 	push_event(w, e, path, to);
 }
 
-static void take_event(struct cw_watch *w, const struct fanotify_event_metadata *m)
+static void take_event(struct cw_watch *w, const struct fanotify_event_metadata *m,
+		       const char *at, const char *end)
 {
-	const char *at = (const char *)(m + 1), *end = (const char *)m + m->event_len;
 	struct cw_name_event e = { .pid = (uint32_t)m->pid, .last = -1,
 				   .directory = m->mask & FAN_ONDIR };
 	struct parts p = {};
@@ -683,13 +700,18 @@ int cw_watch_fd(const struct cw_watch *w)
 bool cw_watch_read(struct cw_watch *w)
 {
 	_Alignas(struct fanotify_event_metadata) char buf[16384];
+	struct fanotify_event_metadata m;
 	ssize_t n;
 
 	while (w->fan >= 0 && (n = read(w->fan, buf, sizeof(buf))) > 0) {
-		const struct fanotify_event_metadata *m = (const void *)buf;
-
-		for (; FAN_EVENT_OK(m, n); m = FAN_EVENT_NEXT(m, n))
-			take_event(w, m);
+		/* Events are aligned to 4 bytes, their 64-bit fields therefore not. */
+		for (const char *at = buf, *end = buf + n; at + sizeof(m) <= end;
+		     at += m.event_len) {
+			memcpy(&m, at, sizeof(m));
+			if (m.event_len < sizeof(m) || m.event_len > (size_t)(end - at))
+				break;
+			take_event(w, &m, at + m.metadata_len, at + m.event_len);
+		}
 	}
 	return w->n_pending > 0;
 }
