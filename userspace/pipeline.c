@@ -61,7 +61,8 @@ struct pipeline {
 	char hub[65];
 	uint64_t seq, flags, flagged[CW_CLASS_MAX], events;
 	uint64_t wall_offset_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
-	uint64_t losses_since_ns, next_canary_ns, next_roots_ns, next_names_ns, missing_since_ns, end_ns;
+	uint64_t losses_since_ns, next_canary_ns, next_roots_ns, next_names_ns, missing_since_ns;
+	uint64_t end_ns;
 	int signals, uevents, mounts;
 	int output_error; /* told already */
 	bool seeding, stopping;
