@@ -56,7 +56,7 @@ struct pipeline {
 	struct cw_buf exe_path;
 	struct rescan rescan[RESCANS_MAX];
 	unsigned int n_rescans;
-	uint32_t rescan_gen;
+	uint64_t rescan_all_ns; /* when all trees have to be walked; 0: need not be */
 	char boot_id[40];
 	char hub[65];
 	uint64_t seq, flags, flagged[CW_CLASS_MAX], events;
@@ -183,14 +183,22 @@ static void deliver_access(struct pipeline *p, struct cw_event *e, const struct 
 
 /* ---- directories that came into a tree ---- */
 
+/*
+ * A folder came into a tree, and which one is not known: its record was lost, or it has another
+ * name by now. Until all trees are walked, every open asks all ancestors: slow, not blind.
+ */
+static void rescan_all_later(struct pipeline *p)
+{
+	if (!p->rescan_all_ns)
+		p->rescan_all_ns = boot_now() + ROOTS_AGAIN_NS;
+}
+
 static void rescan_later(struct pipeline *p, uint32_t index, const char *path)
 {
 	struct rescan *r;
 
 	if (p->n_rescans == RESCANS_MAX) {
-		/* Until the marks are complete every open asks all ancestors: slow, not blind. */
-		say("more than %d folders came into a tree at once; %s is found by its parents "
-		    "only", RESCANS_MAX, path);
+		rescan_all_later(p);
 		return;
 	}
 	r = &p->rescan[p->n_rescans++];
@@ -202,7 +210,19 @@ static void rescan_later(struct pipeline *p, uint32_t index, const char *path)
 /* All marks that generation `gen` of the trees needs are set. */
 static void trees_complete(struct pipeline *p, uint32_t gen)
 {
+	if (p->rescan_all_ns)
+		return;
 	cw_kernel_tree_clean(p->kernel, cw_watch_unstable(p->watch) ? gen - 1 : gen);
+}
+
+static void rescan_all(struct pipeline *p)
+{
+	uint32_t gen = cw_kernel_tree_gen(p->kernel);
+
+	p->rescan_all_ns = 0;
+	cw_watch_rescan_all(p->watch);
+	if (!p->n_rescans)
+		trees_complete(p, gen);
 }
 
 /* The record comes before the move is done: a folder that is not there yet is tried again. */
@@ -213,12 +233,15 @@ static void run_rescans(struct pipeline *p)
 
 	for (unsigned int i = 0; i < p->n_rescans; i++) {
 		struct rescan *r = &p->rescan[i];
-		int done = r->path ? cw_watch_rescan(p->watch, r->index, r->path) : 0;
+		int done = r->path ? cw_watch_rescan(p->watch, r->index, r->path) : -ENOMEM;
 
-		if (done == -ENOENT && boot_now() < r->until_ns)
+		if (done == -ENOENT && boot_now() < r->until_ns) {
 			p->rescan[left++] = *r;
-		else
-			free(r->path);
+			continue;
+		}
+		if (done)
+			rescan_all_later(p);
+		free(r->path);
 	}
 	p->n_rescans = left;
 	if (!left)
@@ -472,6 +495,10 @@ static void tell_losses(struct pipeline *p)
 			if (losses[i].count)
 				deliver_gap(p, names[i], losses[i].count, p->losses_since_ns,
 					    losses[i].last_ns);
+	/* That a folder came in may be among it. */
+	if (losses[CW_LOSS_FILES].count && !cw_kernel_tree_is_clean(p->kernel) &&
+	    !cw_watch_unstable(p->watch))
+		rescan_all_later(p);
 	p->losses_since_ns = now;
 	if (cw_writer_take_loss(p->writer, &out))
 		deliver_gap(p, "output", out.lines, out.from_ns, out.to_ns);
@@ -819,6 +846,8 @@ static int next_deadline(const struct pipeline *p, int names_ms)
 		at = p->next_names_ns;
 	if (p->canary.flying && p->canary.since_ns + CANARY_PATIENCE_NS < at)
 		at = p->canary.since_ns + CANARY_PATIENCE_NS;
+	if (p->rescan_all_ns && p->rescan_all_ns < at)
+		at = p->rescan_all_ns;
 	if (p->n_rescans && now + 10 * 1000000 < at)
 		at = now + 10 * 1000000;
 	if (cw_writer_error(p->writer) && now + CW_NSEC_PER_SEC / 4 < at)
@@ -834,6 +863,8 @@ static void run_deadlines(struct pipeline *p)
 
 	if (p->next_roots_ns && now >= p->next_roots_ns)
 		check_roots(p);
+	if (p->rescan_all_ns && now >= p->rescan_all_ns)
+		rescan_all(p);
 	run_canary(p);
 	if (p->end_ns && now >= p->end_ns)
 		p->stopping = true;
@@ -843,9 +874,9 @@ static void drain(struct pipeline *p)
 {
 	update_wall(p);
 	cw_kernel_consume(p->kernel, take_record, p);
+	tell_losses(p); /* before any tree is said to be complete */
 	if (p->n_rescans)
 		run_rescans(p);
-	tell_losses(p);
 }
 
 static void loop(struct pipeline *p)

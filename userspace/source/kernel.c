@@ -423,6 +423,12 @@ void cw_kernel_tree_clean(struct cw_kernel *k, uint32_t gen)
 	__atomic_store_n(&k->skel->bss->tree_clean, gen, __ATOMIC_SEQ_CST);
 }
 
+bool cw_kernel_tree_is_clean(const struct cw_kernel *k)
+{
+	return cw_kernel_tree_gen(k) ==
+	       __atomic_load_n(&k->skel->bss->tree_clean, __ATOMIC_SEQ_CST);
+}
+
 /* ---- what comes out ---- */
 
 int cw_kernel_fd(const struct cw_kernel *k)

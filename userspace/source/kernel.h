@@ -41,6 +41,7 @@ size_t cw_kernel_n_marks(const struct cw_kernel *k);
 /* Generation of the trees; marks are complete for `gen` when the caller says so. */
 uint32_t cw_kernel_tree_gen(const struct cw_kernel *k);
 void cw_kernel_tree_clean(struct cw_kernel *k, uint32_t gen);
+bool cw_kernel_tree_is_clean(const struct cw_kernel *k);
 
 /* Readable when records wait. */
 int cw_kernel_fd(const struct cw_kernel *k);

@@ -435,6 +435,20 @@ void cw_watch_mounts(struct cw_watch *w)
 	}
 }
 
+void cw_watch_rescan_all(struct cw_watch *w)
+{
+	for (uint32_t i = 0; i < w->n; i++) {
+		enum cw_root_state state = w->root[i].state;
+		size_t n = 0;
+
+		if (!w->root[i].now.ino)
+			continue;
+		mark_root(w, i, &n);
+		/* What became of the root itself, cw_watch_check tells. */
+		w->root[i].state = state;
+	}
+}
+
 /* ---- fanotify: reading ---- */
 
 /* Makes room at the end of the queue, by moving it to the front or by growth up to a bound. */

@@ -52,6 +52,8 @@ void cw_watch_check(struct cw_watch *w,
 		    void (*changed)(void *ctx, uint32_t index, enum cw_root_state s), void *ctx);
 /* A directory that came into a tree. -ENOENT: not there (yet). */
 int cw_watch_rescan(struct cw_watch *w, uint32_t index, const char *path);
+/* One came in, and it is not known which: all that is below every root is marked again. */
+void cw_watch_rescan_all(struct cw_watch *w);
 
 /* Readable when a root was moved, removed or unmounted; cw_watch_check() takes it in. */
 int cw_watch_roots_fd(const struct cw_watch *w);
