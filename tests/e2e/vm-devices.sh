@@ -15,11 +15,7 @@ cd "$(dirname "$0")/../.."
 . tests/e2e/lib.bash
 
 FRAMES=8
-
-restart() {
-	[[ -z $CW_PID ]] || stop_camwarden
-	cw_start --policy /run/policy.yaml
-}
+SESSION=/run/session
 
 nothing_here() {
 	grep -q 'no camera and no microphone here now' "$CW_LOG"
@@ -108,32 +104,36 @@ sound_comes() {
 	[[ $(count_events '.process.comm == "aplay"') == 0 ]]
 }
 
-# What was open before the agent: held by a process of a session that was there, too.
-before() {
-	local event holder=/run/holder
+# A session of alice that has a camera open, waiting for a word.
+session_start() {
+	mkfifo "$SESSION"
+	chmod 666 "$SESSION"
+	ssh_as alice "exec 5<>/dev/video0; echo ready >$SESSION; read <$SESSION
+		v4l2-ctl -d /dev/video1 --stream-mmap --stream-count=3; read <$SESSION" \
+		>/dev/null 2>&1 &
+	read -r <"$SESSION"
+}
 
-	mkfifo "$holder"
-	chmod 666 "$holder"
-	stop_camwarden
-	ssh_as alice "exec 5<>/dev/video0; echo ready >$holder; read <$holder
-		v4l2-ctl -d /dev/video1 --stream-mmap --stream-count=3; read <$holder" >/dev/null 2>&1 &
-	read -r <"$holder"
-	cw_start --policy /run/policy.yaml
-	echo "$CW_PID" >/run/agent
-	event=$(wait_event '.probe == "iterator" and .asset.dev == "81:0"')
-	holds "$event" '.detail.before_start == true' '.origin.seeded == true' \
+open_before() {
+	CW_MARK=0
+	holds "$(wait_event '.probe == "iterator" and .asset.dev == "81:0"')" \
+		'.detail.before_start == true' '.origin.seeded == true' '.kind == "open"' \
 		'.origin.login_user == "alice"' '.origin.peer | test("^10\\.77\\.0\\.2:")' \
 		'.origin.local_port == 22' '.verdict.class == "remote"'
+}
+
+session_before() {
 	mark_events
-	echo go >"$holder"
-	event=$(wait_event '.kind == "open" and .asset.dev == "81:1"')
-	holds "$event" '.origin.login_user == "alice"' '.origin.peer | test("^10\\.77\\.0\\.2:")' \
-		'.origin.seeded == true' '.origin.via | endswith("/sshd")' '.verdict.class == "remote"'
+	echo go >"$SESSION"
+	holds "$(wait_event '.kind == "open" and .asset.dev == "81:1"')" \
+		'.origin.login_user == "alice"' '.origin.peer | test("^10\\.77\\.0\\.2:")' \
+		'.origin.seeded == true' '.origin.via | endswith("/sshd")' \
+		'.verdict.class == "remote"'
 	wait_event '.kind == "close" and .asset.dev == "81:1"' >/dev/null
 	mark_events
-	echo go >"$holder"
-	holds "$(wait_event '.kind == "close" and .asset.dev == "81:0"')" '.origin.login_user == "alice"'
-	stop_camwarden
+	echo go >"$SESSION"
+	holds "$(wait_event '.kind == "close" and .asset.dev == "81:0"')" \
+		'.origin.login_user == "alice"'
 }
 
 nothing_lost() {
@@ -149,7 +149,7 @@ END
 people_setup alice
 network_setup
 sshd_start
-restart || echo "# goes on, to show what fails"
+cw_start --policy /run/policy.yaml || echo "# goes on, to show what fails"
 scenario "without a device camwarden starts and says so" nothing_here
 scenario "a driver that is loaded later: its first open, its name and its frames" driver_comes
 scenario "outputs and metadata are no cameras" not_cameras
@@ -158,6 +158,11 @@ scenario "a camera that takes the number of an output is one" more_come
 scenario "a sound card that comes later: capture is a microphone, playback is not" sound_comes
 scenario "nothing was lost" nothing_lost
 people_devices
-scenario "what a session had open before the start is found, with its peer" before
+stop_camwarden
+session_start
+cw_start --policy /run/policy.yaml || echo "# goes on, to show what fails"
+scenario "what was open before the start is found, with its peer" open_before
+scenario "a session from before the start keeps its peer" session_before
+scenario "nothing was lost after the second start" nothing_lost
 stop_camwarden
 scenarios_done
