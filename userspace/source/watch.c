@@ -22,7 +22,8 @@
 #endif
 
 #define ROOT_EVENTS (FAN_DELETE_SELF | FAN_MOVE_SELF | FAN_ONDIR)
-#define NAME_EVENTS (FAN_CREATE | FAN_DELETE | FAN_ATTRIB | FAN_ONDIR | FAN_EVENT_ON_CHILD)
+#define NAME_EVENTS (FAN_CREATE | FAN_DELETE | FAN_DELETE_SELF | FAN_ATTRIB | FAN_ONDIR | \
+		     FAN_EVENT_ON_CHILD)
 
 /*
  * Which directory. A number that was freed is given out again, often to the next directory that is
@@ -117,6 +118,20 @@ static struct dir *find_dir(struct cw_watch *w, const struct file_handle *h)
 		    !memcmp(d->handle, h->f_handle, d->len))
 			return d;
 	return NULL;
+}
+
+static void forget_dir(struct cw_watch *w, const struct dir *dir)
+{
+	struct dir **at = &w->dirs[slot_of(dir->handle, dir->len)], *d;
+
+	while (*at && *at != dir)
+		at = &(*at)->next;
+	d = *at;
+	if (!d)
+		return;
+	*at = d->next;
+	free(d->path);
+	free(d);
 }
 
 /* Tells of names in a directory from now on. */
@@ -582,6 +597,8 @@ static void take_event(struct cw_watch *w, const struct fanotify_event_metadata 
 		return;
 	if (m->mask & (FAN_DELETE_SELF | FAN_MOVE_SELF)) {
 		w->root_news = true;
+		if (m->mask & FAN_DELETE_SELF && p.dir)
+			forget_dir(w, p.dir);
 		return;
 	}
 	e.ino = ino_of_handle(p.object);
@@ -654,6 +671,8 @@ int cw_watch_next(struct cw_watch *w, unsigned int age_ms, struct cw_name_event 
 	ret_event->to = w->to;
 	w->head = (w->head + 1) % PENDING_MAX;
 	w->n_pending--;
+	if (!w->n_pending)
+		w->head = 0; /* or memory that is never needed would be used up, slot by slot */
 	return 1;
 }
 
