@@ -133,6 +133,8 @@ static void deliver(struct pipeline *p, struct cw_event *e)
 		cw_json_event(&p->line, e);
 	else
 		cw_text_event(&p->line, e, &p->style);
+	/* A burst waits in the rings for a slow sink; before they are full, lines are dropped. */
+	cw_writer_set_patient(p->writer, cw_kernel_has_room(p->kernel));
 	if (p->line.error)
 		say("out of memory, event %llu is not written",
 		    (unsigned long long)e->seq);

@@ -22,7 +22,7 @@
 
 #define RETRY_MS     200
 #define AGAIN_MS     10 /* poll(2) said writable and write(2) EAGAIN: do not spin */
-#define PATIENCE_MS  100 /* the caller's, for a file that is being written */
+#define PATIENCE_MS  100 /* the caller's, for a queue that is full */
 #define GRACE_MS     100 /* for the thread to notice that the time of close is over */
 #define LOSS_ROOM    8192
 #define ROOM_MIN     256
@@ -57,6 +57,7 @@ struct cw_writer {
 	pthread_cond_t wake;
 	pthread_cond_t ended;
 	pthread_cond_t taken; /* room was made */
+	bool patient; /* of the caller alone */
 	bool stuck; /* nothing was, for as long as the caller waits */
 	size_t head, used;
 	struct target next; /* reopened, not yet in use */
@@ -465,18 +466,23 @@ static bool has_room(const struct cw_writer *w, size_t len)
 }
 
 /*
- * A burst can come faster than the file system takes it. Called with the lock held. A disk that
- * does not move costs the caller one wait, not one a line.
+ * A burst can come faster than the other end takes it. Called with the lock held. One that does
+ * not move costs the caller one wait, not one a line.
  */
 static void wait_for_room(struct cw_writer *w, size_t len)
 {
 	struct timespec until;
 
 	deadline_in(PATIENCE_MS, &until);
-	while (!has_room(w, len) && len < w->room / 2 && w->out.file && !w->error && !w->broken &&
+	while (w->patient && !has_room(w, len) && len < w->room / 2 && !w->error && !w->broken &&
 	       !w->stuck)
 		if (pthread_cond_timedwait(&w->taken, &w->lock, &until) == ETIMEDOUT)
 			w->stuck = true;
+}
+
+void cw_writer_set_patient(struct cw_writer *w, bool patient)
+{
+	w->patient = patient;
 }
 
 bool cw_writer_put(struct cw_writer *w, const char *data, size_t len, uint64_t boot_ns)

@@ -436,6 +436,14 @@ int cw_kernel_fd(const struct cw_kernel *k)
 	return k->poll_fd;
 }
 
+bool cw_kernel_has_room(const struct cw_kernel *k)
+{
+	for (int i = 0; i < CW_RING_MAX; i++)
+		if (cw_ringbuf_fill(&k->ring[i]) > k->ring[i].size / 2)
+			return false;
+	return true;
+}
+
 int cw_kernel_consume(struct cw_kernel *k, cw_record_fn fn, void *ctx)
 {
 	int n = 0;

@@ -44,6 +44,8 @@ void cw_kernel_tree_clean(struct cw_kernel *k, uint32_t gen);
 bool cw_kernel_tree_is_clean(const struct cw_kernel *k);
 
 /* Readable when records wait. */
+/* True while every ring is less than half full: the caller can take its time. */
+bool cw_kernel_has_room(const struct cw_kernel *k);
 int cw_kernel_fd(const struct cw_kernel *k);
 typedef int (*cw_record_fn)(void *ctx, const struct cw_record *r, size_t size);
 /* Hands every waiting record to `fn`, the devices' first. Negative errno, or how many. */

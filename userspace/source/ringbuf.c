@@ -35,6 +35,12 @@ int cw_ringbuf_open(struct cw_ringbuf *r, int fd, size_t size)
 	return 0;
 }
 
+size_t cw_ringbuf_fill(const struct cw_ringbuf *r)
+{
+	return __atomic_load_n(r->producer, __ATOMIC_ACQUIRE) -
+	       __atomic_load_n(r->consumer, __ATOMIC_ACQUIRE);
+}
+
 static size_t window_size(const struct cw_ringbuf *r)
 {
 	return r->size < WINDOW ? r->size : WINDOW;

@@ -21,6 +21,8 @@ struct cw_ringbuf {
 
 /* `fd` is that of the map, `size` its max_entries. */
 int cw_ringbuf_open(struct cw_ringbuf *r, int fd, size_t size);
+/* Bytes that wait to be read. */
+size_t cw_ringbuf_fill(const struct cw_ringbuf *r);
 void cw_ringbuf_close(struct cw_ringbuf *r);
 /*
  * Hands over every record that is there, and those that come meanwhile. Returns how many, or a

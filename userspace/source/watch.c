@@ -25,7 +25,8 @@
 #define FAN_REPORT_TARGET_FID 0x00001000
 #endif
 
-#define NAME_EVENTS (FAN_CREATE | FAN_DELETE | FAN_ATTRIB | FAN_ONDIR | FAN_EVENT_ON_CHILD)
+#define NAME_EVENTS (FAN_CREATE | FAN_DELETE | FAN_DELETE_SELF | FAN_ATTRIB | FAN_ONDIR | \
+		     FAN_EVENT_ON_CHILD)
 
 /*
  * Which directory. A number that was freed is given out again, often to the next directory that is
@@ -121,6 +122,20 @@ static struct dir *find_dir(struct cw_watch *w, const struct file_handle *h)
 		    !memcmp(d->handle, h->f_handle, d->len))
 			return d;
 	return NULL;
+}
+
+static void forget_dir(struct cw_watch *w, const struct dir *dir)
+{
+	struct dir **at = &w->dirs[slot_of(dir->handle, dir->len)], *d;
+
+	while (*at && *at != dir)
+		at = &(*at)->next;
+	d = *at;
+	if (!d)
+		return;
+	*at = d->next;
+	free(d->path);
+	free(d);
 }
 
 /* Tells of names in a directory from now on. */
@@ -675,6 +690,11 @@ static void take_event(struct cw_watch *w, const struct fanotify_event_metadata 
 	}
 	if ((!p.dir && !p.to_dir) || m->pid == getpid())
 		return;
+	if (m->mask & FAN_DELETE_SELF) {
+		if (p.dir)
+			forget_dir(w, p.dir);
+		return;
+	}
 	e.ino = ino_of_handle(p.object);
 	if (m->mask & (FAN_RENAME | FAN_MOVED_FROM | FAN_MOVED_TO)) {
 		take_moved(w, &p, &e, m->mask);
