@@ -154,15 +154,16 @@ static __always_inline void object_fill(struct object *o, struct inode *inode,
 
 /*
  * Tracepoint rung: a file may have been linked into a tree just now, under another name than this,
- * and fanotify tells the agent before the call is done. Until the agent has set its mark, files with
- * several names are its business.
+ * and fanotify tells the agent before the call is done. Until the agent has set its mark, files
+ * with several names are its business.
  */
 static __always_inline bool maybe_linked(struct object *o)
 {
 	struct inode *inode = o->inode;
 
-	if (!track_fds || tree_gen == tree_clean || (o->mode & S_IFMT) != S_IFREG ||
-	    BPF_CORE_READ(inode, i_nlink) < 2)
+	if (!track_fds || (__s32)(link_gen - tree_clean) <= 0)
+		return false;
+	if ((o->mode & S_IFMT) != S_IFREG || BPF_CORE_READ(inode, i_nlink) < 2)
 		return false;
 	o->asset = CW_ASSET_MAYBE;
 	return true;

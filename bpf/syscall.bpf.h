@@ -96,8 +96,8 @@ __noinline int emit_attempt(__u32 op, __s32 dirfd, __u64 path, __s32 result)
 	if (is_agent())
 		return 0;
 	/*
-	 * Anybody can be refused at files that nobody watches, as often as he likes: that takes half
-	 * of the ring at most, and the accesses that are known to matter keep the other half.
+	 * Anybody can be refused at files that nobody watches, as often as he likes: that takes
+	 * half of the ring at most, and the accesses that are known to matter keep the other half.
 	 */
 	if (bpf_ringbuf_query(&ring_files, BPF_RB_AVAIL_DATA) >
 	    bpf_ringbuf_query(&ring_files, BPF_RB_RING_SIZE) / 2) {
@@ -300,12 +300,14 @@ __noinline int name_changed(__u32 op)
 }
 
 /* Directories came or moved: what was opened by names alone may lack its mark for a moment. */
-__noinline int tree_changed(void)
+__noinline int tree_changed(__u32 op)
 {
 	struct cw_record *r;
 	bool told = tree_gen != tree_clean;
 
 	__sync_fetch_and_add(&tree_gen, 1);
+	if (op == CW_SYSCALL_LINK)
+		link_gen = tree_gen;
 	if (told || is_agent())
 		return 0;
 	r = reserve_record(CW_RING_FILES, sizeof(*r), CW_RECORD_TREE, CW_LOSS_FILES);
@@ -501,10 +503,11 @@ static __always_inline int call_any(struct call *c, __u32 op)
 			name_changed(op);
 		break;
 	case CW_SYSCALL_TREE:
+	case CW_SYSCALL_LINK:
 		if (c->ret)
 			break;
 		name_changed(op);
-		tree_changed();
+		tree_changed(op);
 		break;
 	}
 	return 0;

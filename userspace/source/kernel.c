@@ -46,7 +46,7 @@ static const struct {
 	{ __NR_creat, NR32(8), CW_SYSCALL_CREAT, CW_CAP_OPEN },
 	{ __NR_unlink, NR32(10), CW_SYSCALL_NAME, CW_CAP_NAMES },
 	{ __NR_rmdir, NR32(40), CW_SYSCALL_NAME, CW_CAP_NAMES },
-	{ __NR_link, NR32(9), CW_SYSCALL_TREE, CW_CAP_NAMES },
+	{ __NR_link, NR32(9), CW_SYSCALL_LINK, CW_CAP_NAMES },
 	{ __NR_rename, NR32(38), CW_SYSCALL_TREE, CW_CAP_NAMES },
 	{ __NR_mkdir, NR32(39), CW_SYSCALL_TREE, CW_CAP_NAMES },
 	{ __NR_chmod, NR32(15), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
@@ -85,7 +85,7 @@ static const struct {
 	{ 463 /* setxattrat */, NR32(463), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
 	{ 466 /* removexattrat */, NR32(466), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
 	{ __NR_unlinkat, NR32(301), CW_SYSCALL_NAME, CW_CAP_NAMES },
-	{ __NR_linkat, NR32(303), CW_SYSCALL_TREE, CW_CAP_NAMES },
+	{ __NR_linkat, NR32(303), CW_SYSCALL_LINK, CW_CAP_NAMES },
 	{ __NR_mkdirat, NR32(296), CW_SYSCALL_TREE, CW_CAP_NAMES },
 #ifdef __NR_renameat
 	{ __NR_renameat, NR32(302), CW_SYSCALL_TREE, CW_CAP_NAMES },
