@@ -204,8 +204,8 @@ int exit__descriptors(struct bpf_raw_tracepoint_args *ctx)
 }
 
 /* An asset as the answer to "is it watched?": 0 is no; CW_NO_ASSET and the canary's fit in. */
-#define ASSET_SEEN(asset) ((asset) + 3)
-#define SEEN_ASSET(seen)  ((seen) - 3)
+#define ASSET_SEEN(asset) ((asset) + 4)
+#define SEEN_ASSET(seen)  ((seen) - 4)
 
 /*
  * Is there a watched object under descriptor `fd` of the current process, opened, received or

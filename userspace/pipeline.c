@@ -210,7 +210,7 @@ static void rescan_later(struct pipeline *p, uint32_t index, const char *path)
 }
 
 /* All marks that generation `gen` of the trees needs are set. */
-static void trees_complete(struct pipeline *p, uint32_t gen)
+static void trees_complete(struct pipeline *p, uint64_t gen)
 {
 	if (p->rescan_all_ns)
 		return;
@@ -219,7 +219,7 @@ static void trees_complete(struct pipeline *p, uint32_t gen)
 
 static void rescan_all(struct pipeline *p)
 {
-	uint32_t gen = cw_kernel_tree_gen(p->kernel);
+	uint64_t gen = cw_kernel_tree_gen(p->kernel);
 
 	p->rescan_all_ns = 0;
 	cw_watch_rescan_all(p->watch);
@@ -230,7 +230,7 @@ static void rescan_all(struct pipeline *p)
 /* The record comes before the move is done: a folder that is not there yet is tried again. */
 static void run_rescans(struct pipeline *p)
 {
-	uint32_t gen = cw_kernel_tree_gen(p->kernel);
+	uint64_t gen = cw_kernel_tree_gen(p->kernel);
 	unsigned int left = 0;
 
 	for (unsigned int i = 0; i < p->n_rescans; i++) {
@@ -326,7 +326,7 @@ static void take_canary(struct pipeline *p, int answer)
  */
 static void read_names(struct pipeline *p)
 {
-	uint32_t gen = cw_kernel_tree_gen(p->kernel);
+	uint64_t gen = cw_kernel_tree_gen(p->kernel);
 
 	cw_watch_read(p->watch);
 	if (!p->next_names_ns || boot_now() < p->next_names_ns)
