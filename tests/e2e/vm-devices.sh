@@ -29,7 +29,7 @@ driver_comes() {
 
 	mark_events
 	modprobe vivid n_devs=1 num_inputs=1 input_types=0
-	v4l2-ctl -d /dev/video0 --stream-mmap --stream-count=$FRAMES >/dev/null 2>&1
+	v4l2-ctl -d /dev/video0 --stream-mmap --stream-count="$FRAMES" >/dev/null 2>&1
 	event=$(wait_event '.kind == "open" and .process.comm == "v4l2-ctl" and .asset.dev == "81:0"')
 	holds "$event" '.asset.kind == "camera"' '.asset.node == "/dev/video0"' \
 		'.asset.driver == "vivid"' '.asset.bus == "platform:vivid-000"' \
@@ -81,7 +81,7 @@ more_come() {
 	modprobe -r vivid
 	mark_events
 	modprobe vivid n_devs=2 node_types=0x1,0x1 num_inputs=1,1 input_types=0,0
-	v4l2-ctl -d /dev/video1 --stream-mmap --stream-count=$FRAMES >/dev/null 2>&1
+	v4l2-ctl -d /dev/video1 --stream-mmap --stream-count="$FRAMES" >/dev/null 2>&1
 	event=$(wait_event '.kind == "open" and .process.comm == "v4l2-ctl"')
 	# The number was an output's before.
 	holds "$event" '.asset.dev == "81:1"' '.asset.bus == "platform:vivid-001"' \

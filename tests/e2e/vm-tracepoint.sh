@@ -28,7 +28,7 @@ streams() {
 	local event
 
 	mark_events
-	v4l2-ctl -d /dev/video0 --stream-mmap --stream-count=$FRAMES >/dev/null 2>&1
+	v4l2-ctl -d /dev/video0 --stream-mmap --stream-count="$FRAMES" >/dev/null 2>&1
 	event=$(wait_event '.kind == "close" and .asset.path == "/dev/video0"')
 	holds "$event" '.process.comm == "v4l2-ctl"' '.detail.seconds > 0'
 	holds "$(wait_event '.kind == "open"')" '.probe == "tracepoint"' '.result == 0' \
@@ -41,7 +41,9 @@ streams() {
 
 denied() {
 	mark_events
-	! setpriv --reuid nobody --regid nogroup --clear-groups cat /dev/video0 2>/dev/null
+	if setpriv --reuid nobody --regid nogroup --clear-groups cat /dev/video0 2>/dev/null; then
+		fail "nobody can read the camera"
+	fi
 	holds "$(wait_event '.kind == "denied"')" '.result == -13' '.process.user == "nobody"' \
 		'.asset.path == "/dev/video0"' '.asset.kind == "camera"' '.verdict.decision == "flag"'
 }
