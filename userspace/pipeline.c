@@ -797,7 +797,8 @@ static int next_deadline(const struct pipeline *p, int names_ms)
 		at = now + 10 * 1000000;
 	if (p->watch_names && now + TREE_AGAIN_NS < at)
 		at = now + TREE_AGAIN_NS;
-	if (cw_writer_error(p->writer) && now + CW_NSEC_PER_SEC / 4 < at)
+	if ((cw_writer_error(p->writer) || cw_writer_has_loss(p->writer)) &&
+	    now + CW_NSEC_PER_SEC / 4 < at)
 		at = now + CW_NSEC_PER_SEC / 4;
 	if (names_ms >= 0 && now + (uint64_t)names_ms * 1000000 < at)
 		at = now + (uint64_t)names_ms * 1000000;
