@@ -74,7 +74,7 @@ enum cw_syscall_op {
 	CW_SYSCALL_TRUNCATE,
 	CW_SYSCALL_NAME, /* unlink: fanotify tells of the object, this call of who */
 	CW_SYSCALL_ATTR, /* chmod, chown: the same */
-	CW_SYSCALL_TREE, /* mkdir, rename, link: the same, and something may have come into a tree */
+	CW_SYSCALL_TREE, /* mkdir, rename, link: also, something may have come into a tree */
 	CW_SYSCALL_HELD,
 	CW_SYSCALL_DUP,
 	CW_SYSCALL_FCNTL,

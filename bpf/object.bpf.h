@@ -154,8 +154,8 @@ static __always_inline void object_fill(struct object *o, struct inode *inode,
 
 /*
  * Tracepoint rung: a file may have been linked into a tree just now, under another name than this,
- * and fanotify tells the agent before the call is done. Until the agent has set its mark, files with
- * several names are its business.
+ * and fanotify tells the agent before the call is done. Until the agent has set its mark, files
+ * with several names are its business.
  */
 static __always_inline bool maybe_linked(struct object *o)
 {

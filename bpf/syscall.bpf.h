@@ -96,8 +96,8 @@ __noinline int emit_attempt(__u32 op, __s32 dirfd, __u64 path, __s32 result)
 	if (is_agent())
 		return 0;
 	/*
-	 * Anybody can be refused at files that nobody watches, as often as he likes: that takes half
-	 * of the ring at most, and the accesses that are known to matter keep the other half.
+	 * Anybody can be refused at files that nobody watches, as often as he likes: that takes
+	 * half of the ring at most, and the accesses that are known to matter keep the other.
 	 */
 	if (bpf_ringbuf_query(&ring_files, BPF_RB_AVAIL_DATA) >
 	    bpf_ringbuf_query(&ring_files, BPF_RB_RING_SIZE) / 2) {

@@ -262,7 +262,7 @@ static void check_roots(struct pipeline *p)
 		p->missing_since_ns = 0;
 		return;
 	}
-	/* Who puts another folder in its place does so at once: what is in it must not be missed. */
+	/* Who puts another folder in its place does so at once; what is in it must be seen. */
 	now = boot_now();
 	if (!p->missing_since_ns)
 		p->missing_since_ns = now;
