@@ -852,7 +852,8 @@ static int next_deadline(const struct pipeline *p, int names_ms)
 		at = p->rescan_all_ns;
 	if (p->n_rescans && now + 10 * 1000000 < at)
 		at = now + 10 * 1000000;
-	if (cw_writer_error(p->writer) && now + CW_NSEC_PER_SEC / 4 < at)
+	if ((cw_writer_error(p->writer) || cw_writer_has_loss(p->writer)) &&
+	    now + CW_NSEC_PER_SEC / 4 < at)
 		at = now + CW_NSEC_PER_SEC / 4;
 	if (names_ms >= 0 && now + (uint64_t)names_ms * 1000000 < at)
 		at = now + (uint64_t)names_ms * 1000000;
