@@ -244,7 +244,7 @@ static void test_open(void **state)
 	assert_int_equal(e.process.n_ancestors, 2);
 	assert_string_equal(e.process.ancestors[0].exe, "/exe/60");
 	assert_null(e.process.ancestors[1].exe);
-	assert_string_equal(e.origin.tty, "pts3");
+	assert_string_equal(e.origin.tty, "pts/3");
 	assert_int_equal(e.origin.family, 0);
 	assert_int_equal(uint_of(&e, "open_id"), 9);
 	assert_null(cw_event_detail(&e, "opener_pid"));
@@ -596,7 +596,7 @@ static void test_twice(void **state)
 	assert_true(proc->enriched);
 	assert_string_equal(proc->sha256, "abc");
 	assert_string_equal(proc->unit, "motion.service");
-	assert_string_equal(proc->task.tty, "pts1");
+	assert_string_equal(proc->task.tty, "pts/1");
 	/* In another unit it is looked at anew. */
 	p.cgroup_id++;
 	give_process(*state, &p);
