@@ -62,7 +62,7 @@ static __always_inline void call_fill(struct call *c, struct pt_regs *regs, bool
  * The directory that a relative path starts from, for a process that has ended when the agent gets
  * to look: one that lives for a millisecond is named by where it was.
  */
-static __always_inline void attempt_base(struct cw_record_attempt *r, struct task_struct *task)
+static __noinline int attempt_base(struct cw_record_attempt *r, struct task_struct *task)
 {
 	struct path_result base = {};
 	struct dentry *dentry;
@@ -81,6 +81,7 @@ static __always_inline void attempt_base(struct cw_record_attempt *r, struct tas
 		path_write(r->base, dentry, mnt, CW_NO_ASSET, &base);
 	r->base_len = base.len;
 	r->base_flags = base.flags;
+	return 0;
 }
 
 /*
