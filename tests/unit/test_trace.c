@@ -351,7 +351,6 @@ static void test_round_trip(void **state)
 	assert_round_trip(e, 5);
 	for (unsigned int i = 0; i < 5; i++)
 		assert_round_trip(&e[i], 1);
-	cw_buf_free(&interner.body);
 }
 
 static void test_strings_stand_once(void **state)
@@ -369,7 +368,6 @@ static void test_strings_stand_once(void **state)
 	assert_int_equal(cw_trace_block_add_event(&b, &interner, &e), 0);
 	assert_true(b.raw.len - first < 24);
 	cw_buf_free(&b.raw);
-	cw_buf_free(&interner.body);
 }
 
 /* More processes than a block takes, and all of them different. */
@@ -887,7 +885,6 @@ static void test_newer(void **state)
 	assert_int_equal(cw_trace_unpacker_unknown(u), 3);
 	cw_trace_unpacker_free(u);
 	cw_buf_free(&b.raw);
-	cw_buf_free(&interner.body);
 }
 
 /* Every byte of a block's content changed, below the checksum: nothing is believed unseen. */
@@ -933,7 +930,6 @@ static void test_malformed_content(void **state)
 	}
 	cw_trace_unpacker_free(u);
 	cw_buf_free(&b.raw);
-	cw_buf_free(&interner.body);
 }
 
 /* ---- keys and segments ---- */

@@ -104,18 +104,30 @@ static uint32_t intern_string(struct cw_trace_block *b, struct cw_trace_interner
 
 /* ---- bodies ---- */
 
-/* One body at a time is gathered here; strings that it names go to the block meanwhile. */
+/*
+ * One body at a time is gathered here; strings that it names go to the block meanwhile. None is
+ * near that long: the most numbers are in a process, 64 arguments and some 60 more.
+ */
 struct out {
 	struct cw_trace_block *b;
 	struct cw_trace_interner *in;
-	struct cw_buf *body;
+	size_t n;
+	uint8_t body[4096];
 };
+
+_Static_assert((CW_TRACE_ARGS_MAX + 3 * CW_ANCESTORS_MAX + 64) * CW_VARINT_MAX < 4096,
+	       "a process fits");
+_Static_assert((3 * CW_DETAILS_MAX + 16) * CW_VARINT_MAX < 4096, "an event fits");
 
 static void out_u(struct out *o, uint64_t v)
 {
-	uint8_t t[CW_VARINT_MAX];
+	o->n += cw_put_varint(o->body + o->n, v);
+}
 
-	cw_buf_add(o->body, t, cw_put_varint(t, v));
+static void out_bytes(struct out *o, const void *p, size_t len)
+{
+	memcpy(o->body + o->n, p, len);
+	o->n += len;
 }
 
 static void out_i(struct out *o, int64_t v)
@@ -187,10 +199,10 @@ static void out_origin(struct out *o, const struct cw_origin *from)
 	out_s(o, from->tty);
 	if (from->family == AF_INET) {
 		out_u(o, 4);
-		cw_buf_add(o->body, &from->peer.v4, 4);
+		out_bytes(o, &from->peer.v4, 4);
 	} else if (from->family == AF_INET6) {
 		out_u(o, 6);
-		cw_buf_add(o->body, &from->peer.v6, 16);
+		out_bytes(o, &from->peer.v6, 16);
 	} else {
 		out_u(o, 0);
 	}
@@ -237,7 +249,7 @@ static void out_detail(struct out *o, const struct cw_detail *d)
 	case CW_DETAIL_DOUBLE:
 		memcpy(&bits, &d->d, sizeof(bits));
 		cw_put_le(t, bits, 8);
-		cw_buf_add(o->body, t, 8);
+		out_bytes(o, t, 8);
 		return;
 	case CW_DETAIL_STRING:
 		out_s(o, d->s);
@@ -248,7 +260,7 @@ static void out_detail(struct out *o, const struct cw_detail *d)
 
 static uint32_t intern_body(struct out *o, enum cw_trace_record_type type)
 {
-	return intern(o->b, o->in, type, o->body->data, o->body->len, false);
+	return intern(o->b, o->in, type, o->body, o->n, false);
 }
 
 /* ---- records ---- */
@@ -277,14 +289,14 @@ static void encode(struct out *o, const struct cw_event *e)
 	uint32_t process, asset;
 	unsigned int n = e->n_detail < CW_DETAILS_MAX ? e->n_detail : CW_DETAILS_MAX;
 
-	cw_buf_reset(o->body);
+	o->n = 0;
 	out_process(o, &e->process);
 	out_origin(o, &e->origin);
 	process = intern_body(o, CW_TRACE_RECORD_PROCESS);
-	cw_buf_reset(o->body);
+	o->n = 0;
 	out_asset(o, &e->asset);
 	asset = intern_body(o, CW_TRACE_RECORD_ASSET);
-	cw_buf_reset(o->body);
+	o->n = 0;
 	out_i(o, (int64_t)(e->seq - b->seq_last));
 	out_i(o, (int64_t)(e->boot_ns - b->last_boot));
 	out_i(o, (int64_t)(e->time_ns - e->boot_ns - b->last_offset));
@@ -296,21 +308,23 @@ static void encode(struct out *o, const struct cw_event *e)
 	out_u(o, n);
 	for (unsigned int i = 0; i < n; i++)
 		out_detail(o, &e->detail[i]);
-	add_record_head(&b->raw, CW_TRACE_RECORD_EVENT, o->body->len);
-	cw_buf_add(&b->raw, o->body->data, o->body->len);
+	add_record_head(&b->raw, CW_TRACE_RECORD_EVENT, o->n);
+	cw_buf_add(&b->raw, o->body, o->n);
 }
 
 int cw_trace_block_add_event(struct cw_trace_block *b, struct cw_trace_interner *in,
 			     const struct cw_event *e)
 {
-	struct out o = { .b = b, .in = in, .body = &in->body };
+	struct out o;
 	size_t before = b->raw.len;
 	uint32_t n[CW_ARRAY_SIZE(b->n)];
 	int r;
 
+	o.b = b;
+	o.in = in;
 	memcpy(n, b->n, sizeof(n));
 	encode(&o, e);
-	r = b->raw.error ? b->raw.error : in->body.error;
+	r = b->raw.error;
 	if (!r && b->raw.len > CW_TRACE_RAW_MAX)
 		r = -E2BIG;
 	if (!r) {

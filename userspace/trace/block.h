@@ -32,7 +32,6 @@ struct cw_trace_interner {
 		uint16_t type, id;
 	} slot[CW_TRACE_SLOTS];
 	uint32_t generation;
-	struct cw_buf body;
 };
 
 void cw_trace_block_reset(struct cw_trace_block *b, struct cw_trace_interner *in);

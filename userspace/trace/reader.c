@@ -116,7 +116,8 @@ static void move_to(struct cw_trace_reader *r, uint64_t offset)
 			read_some(r);
 	}
 	gone = offset - r->base < r->n ? (size_t)(offset - r->base) : r->n;
-	memmove(r->window, r->window + gone, r->n - gone);
+	if (gone)
+		memmove(r->window, r->window + gone, r->n - gone);
 	r->n -= gone;
 	r->base += gone;
 }

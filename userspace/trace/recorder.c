@@ -309,8 +309,6 @@ static void recorder_free(struct cw_recorder *r)
 {
 	for (unsigned int i = 0; i < POOL; i++)
 		cw_buf_free(&r->pool[i].raw);
-	if (r->interner)
-		cw_buf_free(&r->interner->body);
 	free(r->interner);
 	cw_buf_free(&r->out);
 	cw_trace_keys_free(r->keys);
@@ -497,8 +495,10 @@ static int write_head(struct cw_recorder *r, const struct cw_recorder_config *c,
 		      const uint8_t previous[CW_TRACE_HASH])
 {
 	struct cw_trace_head h = { .major = CW_TRACE_MAJOR, .minor = CW_TRACE_MINOR,
-				   .wall_ns = clock_ns(CLOCK_REALTIME),
-				   .boot_ns = clock_ns(CLOCK_BOOTTIME) };
+				   .wall_ns = c->wall_ns ? c->wall_ns :
+							   clock_ns(CLOCK_REALTIME),
+				   .boot_ns = c->boot_ns ? c->boot_ns :
+							   clock_ns(CLOCK_BOOTTIME) };
 	struct cw_trace_block_head keys = { .type = CW_TRACE_BLOCK_KEYS,
 					    .boot_min = h.boot_ns, .boot_max = h.boot_ns,
 					    .wall_min = h.wall_ns, .wall_max = h.wall_ns };
@@ -557,7 +557,7 @@ int cw_recorder_open(const struct cw_recorder_config *config, struct cw_buf *not
 	r->fd = -1;
 	init_locks(r);
 	r->interner = calloc(1, sizeof(*r->interner));
-	if (!r->interner || deflateInit(&r->deflate, Z_DEFAULT_COMPRESSION) != Z_OK)
+	if (!r->interner || deflateInit(&r->deflate, Z_BEST_SPEED) != Z_OK)
 		e = -ENOMEM;
 	if (!e)
 		e = open_file(r, config, notes);

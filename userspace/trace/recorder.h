@@ -23,6 +23,7 @@ struct cw_recorder_config {
 	const char *boot_id;
 	const char *hub;
 	const char *version;
+	uint64_t boot_ns, wall_ns; /* when the trace begins; 0: now */
 };
 
 struct cw_recorder_loss {
