@@ -3,6 +3,9 @@
 #
 # What was recorded live replays to the same bytes, also over a reload of the policy, and a kill
 # costs no more than the last second. Needs root.
+#
+# Each test is a subshell of its own, and lib.bash reads what is set in it.
+# shellcheck disable=SC2030,SC2031,SC2034
 
 bats_require_minimum_version 1.5.0
 
@@ -57,7 +60,6 @@ start() {
 	run -0 "$CAMWARDEN" verify --key keys/camwarden.pub t.cw
 }
 
-# shellcheck disable=SC2030,SC2031,SC2034 # for lib.bash, in this test only
 @test "the same with --output, flags only" {
 	"$CAMWARDEN" run --policy policy.yaml --trace t.cw --keys keys --format json \
 		--output out.json --quiet 2>log 3>&- &
@@ -126,10 +128,10 @@ start() {
 		jq .seq) >= last)); do
 		((SECONDS <= deadline))
 	done
-	lines=$(wc -l <"$CW_EVENTS")
+	n_lines=$(wc -l <"$CW_EVENTS")
 	stop_camwarden KILL || true
 	"$CAMWARDEN" replay --all --format json t.cw >replayed.json || [ $? = 1 ]
-	cmp <(head -n "$lines" "$CW_EVENTS") <(head -n "$lines" replayed.json)
+	cmp <(head -n "$n_lines" "$CW_EVENTS") <(head -n "$n_lines" replayed.json)
 	run -1 "$CAMWARDEN" verify --key keys/camwarden.pub t.cw
 	[[ $output == *"NOT      ended"* && $output != *"NOT      of this hub"* ]]
 	# The next start keeps it, and goes on from it.
