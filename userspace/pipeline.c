@@ -614,6 +614,7 @@ static int open_output(struct pipeline *p)
 	return 0;
 }
 
+/* Who we are, and the file that tells it. */
 static int open_trace(struct pipeline *p)
 {
 	struct cw_recorder_config c = { .path = p->config->trace, .keys = p->config->keys,
@@ -622,6 +623,8 @@ static int open_trace(struct pipeline *p)
 	cw_auto_buf struct cw_buf notes = { 0 };
 	int r;
 
+	read_line("/proc/sys/kernel/random/boot_id", p->boot_id, sizeof(p->boot_id));
+	gethostname(p->hub, sizeof(p->hub) - 1);
 	if (!p->config->trace)
 		return 0;
 	r = cw_recorder_open(&c, &notes, &p->recorder);
@@ -709,12 +712,8 @@ static int start(struct pipeline *p)
 	int r;
 
 	update_wall(p);
-	read_line("/proc/sys/kernel/random/boot_id", p->boot_id, sizeof(p->boot_id));
-	gethostname(p->hub, sizeof(p->hub) - 1);
 	p->losses_since_ns = boot_now();
 	r = open_stages(p);
-	if (!r)
-		r = open_trace(p);
 	if (r)
 		return r;
 	deliver_start(p);
@@ -940,7 +939,7 @@ int cw_pipeline_run(const struct cw_run_config *config)
 		return r == -EINVAL ? CW_EXIT_USAGE : CW_EXIT_FAILED;
 	}
 	if (!open_kernel(&p) && !open_output(&p)) {
-		if (!start(&p)) {
+		if (!open_trace(&p) && !start(&p)) {
 			if (!config->quiet)
 				fprintf(stderr, "\ncamwarden: %s%s; Ctrl-C ends\n",
 					config->record ? "recording to " : "watching",

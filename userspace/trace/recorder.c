@@ -23,6 +23,7 @@
 
 #define POOL	      6u
 #define FLUSH_NS      (CW_NSEC_PER_SEC / 2)
+#define URGENT_NS     (CW_NSEC_PER_SEC / 50) /* between two syncs, in a flood of flags */
 #define SEAL_NS	      (60 * CW_NSEC_PER_SEC)
 #define SEAL_BLOCKS   256u
 #define RETRY_NS      (CW_NSEC_PER_SEC / 5)
@@ -40,7 +41,7 @@ struct cw_recorder {
 	struct cw_buf out;
 	struct cw_trace_keys *keys; /* NULL: no seals */
 	uint32_t unsealed;	    /* blocks */
-	uint64_t unsealed_since;
+	uint64_t unsealed_since, synced_at;
 	uint64_t index_at, seal_at; /* offsets of the last ones; 0: none */
 	struct cw_trace_block_head index_head;
 	uint32_t n_index;
@@ -326,17 +327,20 @@ static bool seal_is_due(const struct cw_recorder *r)
 	       (r->unsealed >= SEAL_BLOCKS || now_ns() >= r->unsealed_since + SEAL_NS);
 }
 
-static bool block_is_due(const struct cw_recorder *r)
+/* When the block being filled has to be written; UINT64_MAX: there is nothing in it. */
+static uint64_t flush_time(const struct cw_recorder *r)
 {
-	return r->begun_at && (r->urgent || r->stop || now_ns() >= r->begun_at + FLUSH_NS);
+	if (!r->begun_at)
+		return UINT64_MAX;
+	if (r->stop)
+		return 0;
+	return r->urgent ? r->synced_at + URGENT_NS : r->begun_at + FLUSH_NS;
 }
 
 static void wait_for_work(struct cw_recorder *r)
 {
-	uint64_t until = UINT64_MAX;
+	uint64_t until = flush_time(r);
 
-	if (r->begun_at)
-		until = r->begun_at + FLUSH_NS;
 	if (r->keys && r->unsealed && r->unsealed_since + SEAL_NS < until)
 		until = r->unsealed_since + SEAL_NS;
 	if (until == UINT64_MAX)
@@ -356,6 +360,7 @@ static int write_oldest(struct cw_recorder *r)
 	if (!e)
 		e = sync_file(r);
 	pthread_mutex_lock(&r->lock);
+	r->synced_at = now_ns();
 	if (!e) {
 		r->first = (r->first + 1) % POOL;
 		r->ready--;
@@ -381,7 +386,7 @@ static void work(struct cw_recorder *r)
 
 	/* An error comes back only when the time of close is over. */
 	while (!e) {
-		if (r->ready < POOL && block_is_due(r)) {
+		if (r->ready < POOL && now_ns() >= flush_time(r)) {
 			r->urgent = false;
 			close_block(r);
 		}
