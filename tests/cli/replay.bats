@@ -157,3 +157,10 @@ END
 	run -2 "$camwarden" replay --format xml "$trace"
 	run -2 "$camwarden" record -o x --duration 0
 }
+
+@test "a reader written from docs/trace-format.md alone sees the same facts" {
+	command -v python3 >/dev/null || skip "python3 is not installed"
+	python3 "$golden/read-trace.py" "$trace" | jq -S -c 'del(.asset.name?)' >read.json
+	jq -S -c 'del(.verdict) | del(.asset.name?)' "$golden/trace-1.json" >expected.json
+	cmp read.json expected.json
+}
