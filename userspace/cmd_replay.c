@@ -43,14 +43,17 @@ struct options {
 	uint64_t since_ns, until_ns;
 };
 
+/* Looked into at the start for its head, and open only while its events are due. */
 struct input {
 	const char *path;
-	struct cw_trace_reader *reader;
-	struct cw_policy *policy; /* of the trace, in force now */
-	struct cw_event event;	  /* the next one, if `ready` */
-	uint64_t group;		  /* boots count from 0 */
+	struct replay *replay;
+	struct cw_trace_head head;
+	struct cw_trace_reader *reader; /* NULL: not open */
+	struct cw_policy *policy;	/* of the trace, in force now */
+	struct cw_event event;		/* the next one, if `ready` */
+	uint64_t group;			/* when its boot began */
 	unsigned int problems;
-	bool ready, ended, judged;
+	bool begun, ready, ended;
 };
 
 struct replay {
@@ -73,14 +76,8 @@ static void message(const char *path, const char *what)
 
 /* ---- problems of the files ---- */
 
-struct listener {
-	struct replay *r;
-	struct input *in;
-};
-
-static void on_problem(void *ctx, const struct cw_trace_problem *p)
+static void show_problem(struct input *in, const struct cw_trace_problem *p)
 {
-	struct input *in = ctx;
 	char what[400], when[64] = "", block[32] = "";
 	cw_auto_buf struct cw_buf t = { 0 };
 
@@ -99,14 +96,28 @@ static void on_problem(void *ctx, const struct cw_trace_problem *p)
 		message(in->path, "more of this is not shown; camwarden verify counts it");
 }
 
-/* Is what was told more than the end that a power cut leaves behind? */
-static void note_problem(void *ctx, const struct cw_trace_problem *p)
+/* An end such as a power cut leaves behind is no damage. */
+static void on_problem(void *ctx, const struct cw_trace_problem *p)
 {
-	struct listener *l = ctx;
+	struct input *in = ctx;
 
-	on_problem(l->in, p);
+	show_problem(in, p);
 	if (p->fault != CW_TRACE_TORN && p->fault != CW_TRACE_NEWER)
-		l->r->damaged = true;
+		in->replay->damaged = true;
+}
+
+/* What stands in a trace may be anything. */
+static void show_faults(const char *lines)
+{
+	for (const char *at = lines, *end; at && *at; at = *end ? end + 1 : end) {
+		cw_auto_free char *line = NULL;
+		cw_auto_buf struct cw_buf b = { 0 };
+
+		end = strchrnul(at, '\n');
+		line = strndup(at, (size_t)(end - at));
+		cw_text_safe(&b, line);
+		fprintf(stderr, "%s\n", b.data ? b.data : "");
+	}
 }
 
 /* ---- policies ---- */
@@ -127,8 +138,9 @@ static int take_policy(struct replay *r, struct input *in, const struct cw_trace
 		cw_policy_free(next);
 		e = -EBADMSG;
 	} else if (e) {
-		message(in->path, "the policy in this trace is not valid for this version:");
-		fputs(errors.data ? errors.data : "", stderr);
+		message(in->path, "a policy in this trace is not valid for this version; give "
+			"another by --policy");
+		show_faults(errors.data);
 	}
 	if (e)
 		return e;
@@ -196,11 +208,45 @@ static int deliver(struct replay *r, struct input *in)
 
 /* ---- merging ---- */
 
+static int open_input(struct input *in, cw_trace_problem_fn *problem)
+{
+	int e = cw_trace_reader_open(in->path, problem, in, &in->reader);
+
+	if (!e)
+		return 0;
+	message(in->path, e == -EBADMSG ? "this is no trace, or its first 256 bytes are damaged" :
+			  e == -ENOTSUP ? "this trace needs a later version of camwarden" :
+					  strerror(-e));
+	return e;
+}
+
+static int begin_input(struct replay *r, struct input *in)
+{
+	int e = in->reader ? 0 : open_input(in, on_problem);
+
+	if (!e && (r->o->since_ns || r->o->until_ns != UINT64_MAX) &&
+	    !(r->policy && cw_policy_has_limits(r->policy)))
+		cw_trace_reader_range(in->reader, r->o->since_ns, r->o->until_ns);
+	in->begun = !e;
+	return e;
+}
+
+static void end_input(struct input *in)
+{
+	cw_trace_reader_free(in->reader);
+	cw_policy_free(in->policy);
+	in->reader = NULL;
+	in->policy = NULL;
+	in->ended = true;
+}
+
 static int fetch(struct replay *r, struct input *in)
 {
 	struct cw_trace_policy policy;
-	int e;
+	int e = in->begun || in->ended ? 0 : begin_input(r, in);
 
+	if (e)
+		return e;
 	while (!in->ready && !in->ended) {
 		e = cw_trace_reader_next(in->reader, &in->event, &policy);
 		if (e == 1) {
@@ -210,7 +256,7 @@ static int fetch(struct replay *r, struct input *in)
 			if (e)
 				return e;
 		} else {
-			in->ended = true;
+			end_input(in);
 			if (e < 0)
 				r->failed = true;
 		}
@@ -218,21 +264,13 @@ static int fetch(struct replay *r, struct input *in)
 	return 0;
 }
 
-static bool same_boot(const struct input *a, const struct input *b)
-{
-	return !strcmp(cw_trace_reader_head(a->reader)->boot_id,
-		       cw_trace_reader_head(b->reader)->boot_id);
-}
-
 static int compare(const void *pa, const void *pb)
 {
 	const struct input *a = pa, *b = pb;
-	const struct cw_trace_head *ha = cw_trace_reader_head(a->reader);
-	const struct cw_trace_head *hb = cw_trace_reader_head(b->reader);
 
 	if (a->group != b->group)
 		return a->group < b->group ? -1 : 1;
-	return ha->boot_ns < hb->boot_ns ? -1 : ha->boot_ns > hb->boot_ns;
+	return a->head.boot_ns < b->head.boot_ns ? -1 : a->head.boot_ns > b->head.boot_ns;
 }
 
 /* A boot begins when the first of its traces does, minus how long it ran by then. */
@@ -243,10 +281,10 @@ static void sort_inputs(struct replay *r)
 
 		in->group = UINT64_MAX;
 		for (unsigned int k = 0; k < r->n; k++) {
-			const struct cw_trace_head *h =
-				cw_trace_reader_head(r->inputs[k].reader);
+			const struct cw_trace_head *h = &r->inputs[k].head;
 
-			if (same_boot(in, &r->inputs[k]) && h->wall_ns - h->boot_ns < in->group)
+			if (!strcmp(h->boot_id, in->head.boot_id) &&
+			    h->wall_ns - h->boot_ns < in->group)
 				in->group = h->wall_ns - h->boot_ns;
 		}
 	}
@@ -267,8 +305,7 @@ static int pick(struct replay *r, unsigned int first, unsigned int end, struct i
 
 		if (in->ended)
 			continue;
-		if (best && !in->ready &&
-		    cw_trace_reader_head(in->reader)->boot_ns > best->event.boot_ns)
+		if (best && !in->begun && in->head.boot_ns > best->event.boot_ns)
 			break;
 		e = fetch(r, in);
 		if (e)
@@ -312,28 +349,23 @@ static int replay_all(struct replay *r)
 
 /* ---- the command ---- */
 
-static int open_inputs(struct replay *r, char **paths, struct listener *listeners)
+/* Their heads, so that they can be sorted; standard input stays open. */
+static int look_into(struct replay *r, char **paths)
 {
-	bool ranged = (r->o->since_ns || r->o->until_ns != UINT64_MAX) &&
-		      !(r->policy && cw_policy_has_limits(r->policy));
-
 	for (unsigned int i = 0; i < r->n; i++) {
 		struct input *in = &r->inputs[i];
+		bool stays = cw_streq(paths[i], "-");
 		int e;
 
 		in->path = paths[i];
-		listeners[i] = (struct listener){ .r = r, .in = in };
-		e = cw_trace_reader_open(paths[i], note_problem, &listeners[i], &in->reader);
-		if (e) {
-			message(paths[i], e == -EBADMSG ?
-					"this is no trace, or its first 256 bytes are damaged" :
-					e == -ENOTSUP ?
-					"this trace needs a later version of camwarden" :
-					strerror(-e));
+		in->replay = r;
+		e = open_input(in, stays ? on_problem : NULL);
+		if (e)
 			return e;
-		}
-		if (ranged)
-			cw_trace_reader_range(in->reader, r->o->since_ns, r->o->until_ns);
+		in->head = *cw_trace_reader_head(in->reader);
+		if (!stays)
+			end_input(in);
+		in->ended = false;
 	}
 	return 0;
 }
@@ -359,31 +391,19 @@ static int status_of(struct replay *r, int e)
 static int replay(const struct options *o, char **paths, unsigned int n)
 {
 	struct replay r = { .o = o, .n = n, .printer = { .format = o->format, .all = o->all } };
-	cw_auto_free struct listener *listeners = calloc(n, sizeof(*listeners));
-	int status = load_policy(&r), e;
+	int status = load_policy(&r);
 
 	r.inputs = calloc(n, sizeof(*r.inputs));
-	if (!status && (!r.inputs || !listeners))
+	if (!status && (!r.inputs || look_into(&r, paths)))
 		status = CW_EXIT_FAILED;
 	if (!status) {
 		cw_printer_ask_terminal(&r.printer);
 		r.progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
-		e = open_inputs(&r, paths, listeners);
-		if (e) {
-			status = CW_EXIT_FAILED;
-		} else {
-			sort_inputs(&r);
-			for (unsigned int i = 0; i < n; i++) /* sorted: they moved */
-				for (unsigned int k = 0; k < n; k++)
-					if (r.inputs[k].path == paths[i])
-						listeners[i].in = &r.inputs[k];
-			status = status_of(&r, replay_all(&r));
-		}
+		sort_inputs(&r);
+		status = status_of(&r, replay_all(&r));
 	}
-	for (unsigned int i = 0; r.inputs && i < n; i++) {
-		cw_trace_reader_free(r.inputs[i].reader);
-		cw_policy_free(r.inputs[i].policy);
-	}
+	for (unsigned int i = 0; r.inputs && i < n; i++)
+		end_input(&r.inputs[i]);
 	free(r.inputs);
 	cw_policy_free(r.policy);
 	cw_printer_free(&r.printer);

@@ -57,6 +57,10 @@ static void on_problem(void *ctx, const struct cw_trace_problem *p)
 {
 	struct file *f = ctx;
 
+	if (p->fault == CW_TRACE_NEWER) {
+		printf("  newer    %s\n", p->what);
+		return;
+	}
 	if (f->faults++ >= FAULTS_SHOWN)
 		return;
 	if (f->progress)

@@ -124,19 +124,57 @@ facts() {
 	run -3 "$camwarden" verify missing.cw
 }
 
+# A copy whose header has another byte at that offset, and its checksum right again.
+with_header_byte() {
+	command -v python3 >/dev/null || skip "python3 is not installed"
+	python3 - "$trace" "$1" "$2" >later.cw <<-'END'
+		import sys, zlib
+		d = bytearray(open(sys.argv[1], "rb").read())
+		d[int(sys.argv[2])] = int(sys.argv[3])
+		d[20:24] = bytes(4)
+		d[20:24] = zlib.crc32(d[:256]).to_bytes(4, "little")
+		sys.stdout.buffer.write(d)
+	END
+}
+
 @test "a trace of a later major version says so" {
-	cp "$trace" later.cw
-	printf '\x02' | dd of=later.cw bs=1 seek=8 conv=notrunc status=none
-	# The checksum of the header, right again.
-	python3 - <<'END' || skip "python3 is not installed"
-import zlib
-d = bytearray(open("later.cw", "rb").read())
-d[20:24] = bytes(4)
-d[20:24] = zlib.crc32(d[:256]).to_bytes(4, "little")
-open("later.cw", "wb").write(d)
-END
+	with_header_byte 8 2
 	run -3 "$camwarden" replay later.cw
 	[[ $output == *"needs a later version"* ]]
+	run -3 "$camwarden" verify later.cw
+}
+
+@test "a trace of a later minor version says so and is read" {
+	with_header_byte 10 1
+	run -1 --separate-stderr "$camwarden" replay --all --format json later.cw
+	[ "$(grep -c "later version" <<<"$stderr")" = 1 ]
+	diff <(facts <"$golden/trace-1.json") <(facts <<<"$output")
+}
+
+@test "a trace cannot send commands to the terminal" {
+	# A name of the hub, as an adversary would write it.
+	with_header_byte 80 27
+	run -1 "$camwarden" verify later.cw
+	[[ $output == *'hub      \x1bub-1'* && $output != *$'\e'* ]]
+}
+
+@test "many traces are open one after the other" {
+	command -v python3 >/dev/null || skip "python3 is not installed"
+	python3 - "$trace" <<-'END'
+		import sys, zlib
+		for i in range(100):
+		    d = bytearray(open(sys.argv[1], "rb").read())
+		    d[28] = i           # of the wall clock: some seconds
+		    d[40] = 33 + i % 90 # of the boot id
+		    d[41] = 33 + i // 90
+		    d[20:24] = bytes(4)
+		    d[20:24] = zlib.crc32(d[:256]).to_bytes(4, "little")
+		    open("%d.cw" % i, "wb").write(d)
+	END
+	ulimit -n 32
+	run -1 --separate-stderr "$camwarden" replay --all --format json ./*.cw
+	[ "${#lines[@]}" = 4500 ]
+	[ -z "$stderr" ]
 }
 
 @test "a full disk behind the output is an error" {
