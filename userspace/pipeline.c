@@ -799,6 +799,14 @@ static void run_canary(struct pipeline *p)
 		cw_canary_fly(&p->canary, now);
 }
 
+/* A file cannot be written, or a loss waits to be told: nothing wakes us when that is over. */
+static bool has_trouble(const struct pipeline *p)
+{
+	if (p->writer && cw_writer_error(p->writer))
+		return true;
+	return p->recorder && (cw_recorder_error(p->recorder) || cw_recorder_has_loss(p->recorder));
+}
+
 /* Milliseconds until something has to be done, -1: nothing. */
 static int next_deadline(const struct pipeline *p, int names_ms)
 {
@@ -812,8 +820,7 @@ static int next_deadline(const struct pipeline *p, int names_ms)
 		at = p->canary.since_ns + CANARY_PATIENCE_NS;
 	if (p->n_rescans && now + 10 * 1000000 < at)
 		at = now + 10 * 1000000;
-	if (((p->writer && cw_writer_error(p->writer)) ||
-	     (p->recorder && cw_recorder_error(p->recorder))) && now + CW_NSEC_PER_SEC / 4 < at)
+	if (has_trouble(p) && now + CW_NSEC_PER_SEC / 4 < at)
 		at = now + CW_NSEC_PER_SEC / 4;
 	if (names_ms >= 0 && now + (uint64_t)names_ms * 1000000 < at)
 		at = now + (uint64_t)names_ms * 1000000;

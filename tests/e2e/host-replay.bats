@@ -29,6 +29,7 @@ setup() {
 
 teardown() {
 	e2e_teardown
+	! mountpoint -q small || umount small
 }
 
 # Reads, writes, renames and removals by several programs.
@@ -140,6 +141,37 @@ start() {
 	[ "$(find . -name 't.cw*' | wc -l)" = 2 ]
 	run "$CAMWARDEN" verify t.cw t.cw.*
 	[[ $output == *"and nothing between"* ]]
+}
+
+@test "a full disk loses nothing silently, and recording goes on when there is room" {
+	local i bash
+
+	bash=$(readlink -f "$(command -v bash)")
+	sed -i "s|exe: .*}|exe: $bash}|; s|allow: .*|allow: [open, write]|" policy.yaml
+	mkdir small
+	mount -t tmpfs -o size=1m tmpfs small || skip "tmpfs cannot be mounted"
+	"$CAMWARDEN" run --policy policy.yaml --trace small/t.cw --keys keys --format json \
+		--output out.json --quiet 2>log 3>&- &
+	CW_PID=$! CW_EVENTS=out.json CW_LOG=log CW_MARK=0
+	: >>out.json
+	wait_event '.kind == "canary" and .detail.ok == true' 30 >/dev/null
+	dd if=/dev/zero of=small/filler bs=4k status=none || true
+	# More than the blocks in memory take.
+	for ((i = 0; i < 25000; i++)); do
+		: >footage/x
+	done
+	rm small/filler
+	wait_event '.kind == "gap" and .detail.class == "trace"' 20 >gap.json
+	stop_camwarden
+	cp small/t.cw .
+	umount small
+	grep -q "small/t.cw: No space left on device" log
+	"$CAMWARDEN" replay --all --format json t.cw >replayed.json || [ $? = 1 ]
+	# What is missing is what the gap says.
+	[ "$(jq .detail.lost gap.json)" -gt 0 ]
+	[ "$(jq -s '(map(select(.kind == "gap" and .detail.class == "trace") | .detail.lost) | add)
+		== (last.seq - length)' replayed.json)" = true ]
+	run -0 "$CAMWARDEN" verify --key keys/camwarden.pub t.cw
 }
 
 @test "record writes the trace only, and a policy judges it later" {

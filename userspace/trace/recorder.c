@@ -678,6 +678,12 @@ bool cw_recorder_take_loss(struct cw_recorder *r, struct cw_recorder_loss *ret_l
 	return taken;
 }
 
+/* Only the caller's own calls change the loss. */
+bool cw_recorder_has_loss(const struct cw_recorder *r)
+{
+	return r->loss.events;
+}
+
 int cw_recorder_error(const struct cw_recorder *r)
 {
 	return __atomic_load_n(&r->error, __ATOMIC_RELAXED);

@@ -48,6 +48,8 @@ bool cw_recorder_policy(struct cw_recorder *r, bool reload, const char *name, co
 void cw_recorder_urgent(struct cw_recorder *r);
 /* True and the loss, if there was one and there is room again for the event that tells of it. */
 bool cw_recorder_take_loss(struct cw_recorder *r, struct cw_recorder_loss *ret_loss);
+/* True while there is a loss to take. */
+bool cw_recorder_has_loss(const struct cw_recorder *r);
 /* The negative errno of the last write or sync if it failed, 0 as soon as one succeeds again. */
 int cw_recorder_error(const struct cw_recorder *r);
 /*
