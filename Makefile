@@ -69,7 +69,7 @@ MANDIR  := $(PREFIX)/share/man/man1
 DOCDIR  := $(PREFIX)/share/doc/camwarden
 UNITDIR := $(PREFIX)/lib/systemd/system
 MAN := $(wildcard docs/man/*.1)
-DOCS := $(wildcard README.md LICENSE* docs/*.md)
+DOCS := $(wildcard README.md LICENSE LICENSES/[BG]*.txt docs/*.md)
 EXAMPLES := $(wildcard docs/examples/*.yaml)
 
 BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))

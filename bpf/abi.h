@@ -23,6 +23,7 @@
 #define CW_OPENS_SIZE	 (1 << 14)
 #define CW_SYSCALLS_MAX	 512
 #define CW_NO_ASSET	 0xffffffffu
+#define CW_ASSET_MAYBE	 0xfffffffdu /* the agent decides, after what fanotify has told */
 
 /* Which ring a record goes to: cameras and microphones have room of their own. */
 enum cw_ring {
@@ -58,20 +59,23 @@ enum cw_access_op {
 	CW_OP_MAX,
 };
 
-/* Tracepoint rung: what a system call means, by number. From HELD on, only to who holds something. */
+/* Tracepoint rung: what a system call means. From HELD on, only to who holds something. */
 enum cw_syscall_op {
 	CW_SYSCALL_NONE,
 	CW_SYSCALL_OPEN,
+	CW_SYSCALL_CREAT,
 	CW_SYSCALL_OPENAT,
+	CW_SYSCALL_OPENAT2,
 	CW_SYSCALL_OPEN_BY_HANDLE,
 	CW_SYSCALL_ACCEPT,
 	CW_SYSCALL_RECVMSG,
 	CW_SYSCALL_RECVMMSG,
 	CW_SYSCALL_PIDFD_GETFD,
 	CW_SYSCALL_TRUNCATE,
-	CW_SYSCALL_NAME, /* unlink, link: fanotify tells of the object, this call of who */
+	CW_SYSCALL_NAME, /* unlink: fanotify tells of the object, this call of who */
 	CW_SYSCALL_ATTR, /* chmod, chown: the same */
-	CW_SYSCALL_TREE, /* mkdir, rename: the same, and directories may have come into a tree */
+	CW_SYSCALL_TREE, /* mkdir, rename: the same, and something may have come into a tree */
+	CW_SYSCALL_LINK, /* link: the same */
 	CW_SYSCALL_HELD,
 	CW_SYSCALL_DUP,
 	CW_SYSCALL_FCNTL,
@@ -109,6 +113,7 @@ enum cw_loss {
 	CW_LOSS_STREAMS,      /* map of streams full: frames were not counted */
 	CW_LOSS_USES,	      /* map of uses full */
 	CW_LOSS_PATHS,	      /* a helper failed to read a path */
+	CW_LOSS_ATTEMPTS,     /* half of the ring of the files full: a refusal is not told */
 	CW_LOSS_MAX,
 };
 
@@ -137,7 +142,7 @@ struct cw_names {
 struct cw_exe_key {
 	__u64 ino;
 	__u32 dev; /* s_dev */
-	__u32 gen; /* i_generation */
+	__u32 gen; /* inode_generation() of the kernel side */
 };
 
 struct cw_exe {
@@ -278,8 +283,11 @@ struct cw_record_attempt {
 	__s32 dirfd;
 	__u32 open_flags;
 	__u32 path_len;
+	__u32 base_len; /* 0: the path is absolute, or the directory is unknown */
+	__u32 base_flags;
 	__u32 pad;
 	char path[CW_PATH_SIZE]; /* as the process gave it */
+	char base[CW_PATH_SIZE]; /* the directory it is relative to, leaf first */
 };
 
 struct cw_record_rescan {

@@ -27,6 +27,19 @@ static __always_inline void object_of_fd(struct object *o, const struct cw_fd *d
 	o->asset = d->asset;
 }
 
+static __always_inline void fd_fill(struct cw_fd *d, const struct object *o,
+				    const struct cw_open *open)
+{
+	d->open_id = open->open_id;
+	d->since_ns = bpf_ktime_get_boot_ns();
+	d->ino = o->ino;
+	d->dev = o->dev;
+	d->gen = o->gen;
+	d->rdev = o->rdev;
+	d->mode = o->mode;
+	d->asset = o->asset;
+}
+
 /* One more descriptor of an open file. */
 static __always_inline void fd_add(__u32 tgid, __u32 fd, struct cw_fd *d)
 {
@@ -43,43 +56,93 @@ static __always_inline void fd_add(__u32 tgid, __u32 fd, struct cw_fd *d)
 		__sync_fetch_and_add(&open->refs, 1);
 }
 
+static __always_inline struct cw_open *open_of_fd(const struct cw_fd *d)
+{
+	__u64 file = d->file;
+	struct cw_open *open = bpf_map_lookup_elem(&opens, &file);
+
+	return open && open->open_id == d->open_id ? open : NULL;
+}
+
 /*
- * Looks after descriptor `fd` of the current process: if it is not what it was (or `gone`), it is
- * forgotten, and with the last one of an open file the close is told. Global, so that the verifier
- * reads it once and not at every turn of the loops that call it.
+ * Is descriptor `fd` of the current process still what it was (and not `gone`)? If not, it is one
+ * less of its open file. 1: it was the last, and the close has to be told; it is remembered until
+ * fd_closed().
+ *
+ * This and the next functions are global, so that the verifier reads each once and not at every
+ * turn of the loops that call them. They are called one after the other and not one by the other:
+ * before 6.13 all functions that are under way share a stack of 512 bytes.
  */
-__noinline int fd_check(__u32 tgid, __u32 fd, __u32 gone)
+__noinline int fd_left(__u32 tgid, __u32 fd, __u32 gone)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct cw_fd_key key = { .tgid = tgid, .fd = fd };
 	struct cw_fd *d = bpf_map_lookup_elem(&fds, &key);
-	struct access a = { .op = CW_OP_CLOSE, .fd = fd, .rung = CW_RUNG_TRACEPOINT };
 	struct cw_open *open;
-	struct object o;
-	__u64 file;
 
 	if (!d || (!gone && (__u64)task_file(task, fd) == d->file))
 		return 0;
-	file = d->file;
+	open = open_of_fd(d);
+	if (open) {
+		__sync_fetch_and_add(&open->refs, -1);
+		if (!open->refs)
+			return 1;
+	}
+	if (!bpf_map_delete_elem(&fds, &key))
+		__sync_fetch_and_add(holder_slot(tgid), -1);
+	return 0;
+}
+
+/* The end of a capture by a descriptor: by the process itself, or with the last close. */
+__noinline int fd_stream_ends(__u32 tgid, __u32 fd, __u32 closing)
+{
+	struct cw_fd_key key = { .tgid = tgid, .fd = fd };
+	struct cw_fd *d = bpf_map_lookup_elem(&fds, &key);
+	struct cw_open *open;
+	struct object o;
+
+	if (!d)
+		return 0;
+	if (closing) {
+		open = open_of_fd(d);
+		tgid = open ? open->streamer_tgid : 0;
+	}
 	object_of_fd(&o, d);
-	open = bpf_map_lookup_elem(&opens, &file);
-	if (open && open->open_id != d->open_id)
-		open = NULL;
+	return tgid ? stream_end(tgid, &o, CW_RUNG_TRACEPOINT) : 0;
+}
+
+/* The last descriptor of an open file went. */
+__noinline int fd_closed(__u32 tgid, __u32 fd)
+{
+	struct access a = { .op = CW_OP_CLOSE, .fd = fd, .rung = CW_RUNG_TRACEPOINT };
+	struct cw_fd_key key = { .tgid = tgid, .fd = fd };
+	struct cw_fd *d = bpf_map_lookup_elem(&fds, &key);
+	struct cw_open *open;
+	struct object o;
+
+	if (!d)
+		return 0;
+	object_of_fd(&o, d);
+	a.file = d->file;
+	open = open_of_fd(d);
 	if (bpf_map_delete_elem(&fds, &key))
 		return 0;
 	__sync_fetch_and_add(holder_slot(tgid), -1);
 	if (!open)
 		return 0;
-	__sync_fetch_and_add(&open->refs, -1);
-	if (open->refs)
-		return 0;
-	if (open->streamer_tgid)
-		stream_end(open->streamer_tgid, &o, CW_RUNG_TRACEPOINT);
 	a.access = open->access;
-	a.file = file;
 	emit_access(&o, &a);
-	open_forget(file);
+	open_forget(a.file);
 	return 0;
+}
+
+/* Looks after a descriptor of the current process: if it is not what it was, that is told. */
+static __always_inline void fd_check(__u32 tgid, __u32 fd, __u32 gone)
+{
+	if (!fd_left(tgid, fd, gone))
+		return;
+	fd_stream_ends(tgid, fd, 1);
+	fd_closed(tgid, fd);
 }
 
 __noinline int fd_inherit(__u32 from, __u32 to, __u32 fd)
@@ -140,16 +203,19 @@ int exit__descriptors(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
+/* An asset as the answer to "is it watched?": 0 is no; CW_NO_ASSET and the canary's fit in. */
+#define ASSET_SEEN(asset) ((asset) + 3)
+#define SEEN_ASSET(seen)  ((seen) - 3)
+
 /*
- * A watched object under descriptor `fd` of the current process: opened, received or found. The
- * open file may be known already, under another descriptor or by another process.
+ * Is there a watched object under descriptor `fd` of the current process, opened, received or
+ * found? Then it is remembered. The open file may be known already, under another descriptor or by
+ * another process.
  */
-__noinline int fd_new(__u32 fd, __u32 op)
+__noinline int fd_see(__u32 fd, __u32 op)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct access a = { .op = op, .fd = fd, .rung = CW_RUNG_TRACEPOINT };
 	struct file *file = task_file(task, fd);
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct cw_open *open;
 	struct cw_fd d = {};
 	struct object o;
@@ -167,21 +233,55 @@ __noinline int fd_new(__u32 fd, __u32 op)
 	open = bpf_map_lookup_elem(&opens, &d.file);
 	if (!open)
 		open = open_new(&o, file, task, false);
-	a.access = access_of(file);
-	a.file = d.file;
-	if (open) {
-		d.open_id = open->open_id;
-		d.since_ns = bpf_ktime_get_boot_ns();
-		d.ino = o.ino;
-		d.dev = o.dev;
-		d.gen = o.gen;
-		d.rdev = o.rdev;
-		d.mode = o.mode;
-		d.asset = o.asset;
-		fd_check(tgid, fd, 1);
-		fd_add(tgid, fd, &d);
+	if (!open)
+		return ASSET_SEEN(o.asset);
+	fd_fill(&d, &o, open);
+	fd_add(bpf_get_current_pid_tgid() >> 32, fd, &d);
+	return ASSET_SEEN(o.asset);
+}
+
+/*
+ * Tells of an access by descriptor `fd` to the watched object that it was `seen` to be. `access` is
+ * what the call asked for and the file itself does not tell.
+ */
+__noinline int fd_tell(__u32 fd, __u32 op, __u32 access, __u32 seen)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct access a = { .op = op, .fd = fd, .rung = CW_RUNG_TRACEPOINT };
+	struct file *file = task_file(task, fd);
+	struct inode *inode;
+	struct object o;
+
+	if (!file)
+		return 0;
+	object_fill(&o, BPF_CORE_READ(file, f_inode), BPF_CORE_READ(file, f_path.dentry),
+		    BPF_CORE_READ(file, f_path.mnt));
+	o.asset = SEEN_ASSET(seen);
+	a.access = access_of(file) | access;
+	if (a.access & CW_ABI_CREATE)
+		a.access &= ~CW_ABI_TRUNCATE;
+	if (op == CW_OP_TRUNCATE) {
+		inode = o.inode; /* BPF_CORE_READ would relocate the access to o, too */
+		a.access = access;
+		a.bytes = BPF_CORE_READ(inode, i_size);
 	}
+	a.file = address_of(file);
 	return emit_access(&o, &a);
+}
+
+/*
+ * A new descriptor: what had its number is gone. One step after the other, not one inside the
+ * other, see fd_left().
+ */
+static __always_inline void fd_new(__u32 fd, __u32 op, __u32 access)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32, seen;
+
+	if (*holder_slot(tgid))
+		fd_check(tgid, fd, 1);
+	seen = fd_see(fd, op);
+	if (seen)
+		fd_tell(fd, op, access, seen);
 }
 
 #endif

@@ -122,16 +122,12 @@ static __always_inline __u32 ns_pid(struct task_struct *task)
 	return BPF_CORE_READ(upid, nr);
 }
 
-/* Sends what is known of a process, once per ring. A failure is tried again at its next access. */
-static __noinline void emit_process(struct task_struct *task, struct cw_task *t, __u32 ring)
+static __always_inline void process_write(struct cw_record_process *r, struct task_struct *task,
+					  struct cw_task *t)
 {
-	struct cw_record_process *r;
 	struct path_result path = {};
 	struct file *exe;
 
-	r = reserve_record(ring, sizeof(*r), CW_RECORD_PROCESS, CW_LOSS_PROCESSES);
-	if (!r)
-		return;
 	task_tty(t, task);
 	r->task = *t;
 	r->ns_pid = ns_pid(task);
@@ -143,6 +139,17 @@ static __noinline void emit_process(struct task_struct *task, struct cw_task *t,
 			   BPF_CORE_READ(exe, f_path.mnt), CW_NO_ASSET, &path);
 	r->path_len = path.len;
 	r->path_flags = path.flags;
+}
+
+/* Sends what is known of a process, once per ring. A failure is tried again at its next access. */
+static __noinline void emit_process(struct task_struct *task, struct cw_task *t, __u32 ring)
+{
+	struct cw_record_process *r;
+
+	r = reserve_record(ring, sizeof(*r), CW_RECORD_PROCESS, CW_LOSS_PROCESSES);
+	if (!r)
+		return;
+	process_write(r, task, t);
 	bpf_ringbuf_submit(r, 0);
 	t->flags |= CW_TASK_KNOWN << ring;
 }
@@ -260,7 +267,10 @@ static __always_inline void count_call(__u32 op)
 		__sync_fetch_and_add(&calls[op], 1);
 }
 
-/* One access to a watched object by `task`, which was announced. Negative: the ring was full, which is counted. */
+/*
+ * One access to a watched object by `task`, which was announced. Negative: the ring was full, which
+ * is counted.
+ */
 static __always_inline int emit_access_of(struct object *o, struct access *a,
 					  struct task_struct *task)
 {

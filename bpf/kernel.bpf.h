@@ -24,6 +24,10 @@ typedef _Bool bool;
 #define false 0
 #define true  1
 
+#define MSDOS_MAGIC 0x4d44
+#define EXFAT_MAGIC 0x2011bab0
+#define OVERLAY_MAGIC 0x794c7630
+
 #define AF_UNIX	 1
 #define AF_INET	 2
 #define AF_INET6 10
@@ -63,6 +67,15 @@ typedef _Bool bool;
 
 struct super_block {
 	__u32 s_dev;
+	unsigned long s_magic;
+} CW_RELOC;
+
+struct hlist_node {
+	struct hlist_node *next;
+} CW_RELOC;
+
+struct hlist_head {
+	struct hlist_node *first;
 } CW_RELOC;
 
 struct inode {
@@ -73,6 +86,7 @@ struct inode {
 	unsigned int i_nlink;
 	__u32 i_generation;
 	loff_t i_size;
+	struct hlist_head i_dentry; /* the names that are in memory */
 } CW_RELOC;
 
 struct qstr {
@@ -84,6 +98,9 @@ struct dentry {
 	struct dentry *d_parent;
 	struct qstr d_name;
 	struct inode *d_inode;
+	union {
+		struct hlist_node d_alias;
+	} d_u; /* in i_dentry */
 } CW_RELOC;
 
 struct vfsmount {
@@ -140,6 +157,10 @@ struct fdtable {
 
 struct files_struct {
 	struct fdtable *fdt;
+} CW_RELOC;
+
+struct fs_struct {
+	struct path pwd;
 } CW_RELOC;
 
 struct tty_struct {
@@ -209,6 +230,7 @@ struct task_struct {
 	__u64 start_boottime; /* since 5.5 (cf25e24db61c) */
 	const struct cred *cred;
 	char comm[16];
+	struct fs_struct *fs;
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
@@ -288,6 +310,25 @@ struct bpf_iter__task_file {
 	__u32 fd;
 	struct file *file;
 } CW_RELOC;
+
+/* dentry.d_alias stands in the union d_u up to 6.18, outside of it in 7.3. */
+struct dentry___v7_3 {
+	struct hlist_node d_alias;
+} CW_RELOC;
+
+/* A name of an inode that is in memory, or NULL. */
+static __always_inline struct dentry *inode_name(struct inode *inode)
+{
+	struct hlist_node *first = BPF_CORE_READ(inode, i_dentry.first);
+
+	if (!first)
+		return NULL;
+	if (bpf_core_field_exists(((struct dentry___v7_3 *)0)->d_alias))
+		return (void *)first - bpf_core_field_offset(struct dentry___v7_3, d_alias);
+	if (!bpf_core_field_exists(((struct dentry *)0)->d_u))
+		return NULL;
+	return (void *)first - bpf_core_field_offset(struct dentry, d_u);
+}
 
 static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
 {

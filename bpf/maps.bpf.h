@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Every map and every variable that the agent sets or reads. Each says what happens when it is full.
+ * Every map and every variable that the agent sets or reads. Each says what happens when it is
+ * full.
  */
 #ifndef CW_MAPS_BPF_H
 #define CW_MAPS_BPF_H
@@ -8,9 +9,9 @@
 #include "kernel.bpf.h"
 
 /*
- * A function that the verifier reads once for a program, not at every call. Its pointers may only be
- * to memory of a known size, which kernels before 5.13 (e5069b9c23b3) do not allow: for those it is
- * an ordinary one.
+ * A function that the verifier reads once for a program, not at every call. Its pointers may only
+ * be to memory of a known size, which kernels before 5.13 (e5069b9c23b3) do not allow: for those it
+ * is an ordinary one.
  */
 #ifdef CW_BEFORE_5_13
 #define CW_GLOBAL static __noinline
@@ -42,6 +43,7 @@ __u64 canary_ino;		  /* the agent's own opens of this inode are reported */
 bool frames_by_ioctl = true;	  /* count ioctls: the V4L2 tracepoints are not attached (yet) */
 __u32 tree_gen;			  /* raised when a directory may have come into a tree */
 __u32 tree_clean;		  /* tree_gen as it was when the agent last set all marks */
+__u32 link_gen;			  /* tree_gen at the last link(2) */
 struct cw_inode_key asset_roots[CW_ASSETS_MAX];
 
 /* ---- read by the agent ---- */
@@ -175,6 +177,17 @@ struct {
 	__type(value, struct cw_namer);
 } namers SEC(".maps");
 
+/*
+ * The same processes as records, for the one in a thousand whose change turns out to concern a
+ * recording. Kept, not sent: what is not watched must not wake the agent. Full: the oldest goes.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct cw_record_process);
+} portraits SEC(".maps");
+
 /* An address as a number, which a pointer with a type is not for the verifier. */
 static __always_inline __u64 address_of(const void *p)
 {
@@ -182,6 +195,26 @@ static __always_inline __u64 address_of(const void *p)
 
 	bpf_probe_read_kernel(&n, sizeof(n), &p);
 	return n;
+}
+
+/*
+ * What tells an inode from another that had, or has, its number. Usually i_generation. Overlayfs
+ * passes on the numbers of its layers: a directory, a file of the upper layer and one of a lower
+ * layer can have the same at once, and its generation is always 0. There it says which of the three
+ * it is: struct ovl_inode, in a module, has the upper dentry just behind the inode (4.8 to 7.3). A
+ * file that is copied up becomes another; its folder gives it its mark again.
+ */
+static __noinline __u32 inode_generation(struct inode *inode)
+{
+	__u64 at, upper = 0;
+
+	if (BPF_CORE_READ(inode, i_sb, s_magic) != OVERLAY_MAGIC)
+		return BPF_CORE_READ(inode, i_generation);
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)
+		return 1;
+	at = address_of(inode) + bpf_core_type_size(struct inode);
+	bpf_probe_read_kernel(&upper, sizeof(upper), (void *)at);
+	return upper ? 2 : 3;
 }
 
 static __always_inline void count_loss(enum cw_loss class)

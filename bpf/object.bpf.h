@@ -112,7 +112,7 @@ static __noinline __u32 ancestor_asset(struct dentry *dentry, __u32 dev, __u32 s
 		inode = BPF_CORE_READ(parent, d_inode);
 		ino = BPF_CORE_READ(inode, i_ino);
 		if (filter_maybe(ino)) {
-			m = inode_mark(ino, dev, BPF_CORE_READ(inode, i_generation));
+			m = inode_mark(ino, dev, inode_generation(inode));
 			if (m)
 				return m->asset;
 		}
@@ -131,7 +131,7 @@ static __always_inline void dir_mark(struct dentry *dir, __u32 dev, __u32 asset)
 {
 	struct inode *inode = BPF_CORE_READ(dir, d_inode);
 	__u64 ino = BPF_CORE_READ(inode, i_ino);
-	__u32 gen = BPF_CORE_READ(inode, i_generation);
+	__u32 gen = inode_generation(inode);
 
 	if (!inode || (filter_maybe(ino) && inode_mark(ino, dev, gen)))
 		return;
@@ -148,8 +148,25 @@ static __always_inline void object_fill(struct object *o, struct inode *inode,
 	o->dev = BPF_CORE_READ(inode, i_sb, s_dev);
 	o->rdev = BPF_CORE_READ(inode, i_rdev);
 	o->mode = BPF_CORE_READ(inode, i_mode);
-	o->gen = BPF_CORE_READ(inode, i_generation);
+	o->gen = inode_generation(inode);
 	o->asset = CW_NO_ASSET;
+}
+
+/*
+ * Tracepoint rung: a file may have been linked into a tree just now, under another name than this,
+ * and fanotify tells the agent before the call is done. Until the agent has set its mark, files
+ * with several names are its business.
+ */
+static __always_inline bool maybe_linked(struct object *o)
+{
+	struct inode *inode = o->inode;
+
+	if (!track_fds || (__s32)(link_gen - tree_clean) <= 0)
+		return false;
+	if ((o->mode & S_IFMT) != S_IFREG || BPF_CORE_READ(inode, i_nlink) < 2)
+		return false;
+	o->asset = CW_ASSET_MAYBE;
+	return true;
 }
 
 /*
@@ -176,13 +193,14 @@ static __always_inline bool object_watched(struct object *o)
 		return false;
 	o->asset = ancestor_asset(dentry, o->dev, tree_steps());
 	if (o->asset == CW_NO_ASSET)
-		return false;
+		return maybe_linked(o);
 	inode_set(o->ino, o->dev, o->gen, o->asset);
 	dir_mark(BPF_CORE_READ(dentry, d_parent), o->dev, o->asset);
 	return true;
 }
 
-static __always_inline bool object_of_file(struct object *o, struct file *file)
+/* A function of its own: its stack is free again when the event is told. */
+static __noinline bool object_of_file(struct object *o, struct file *file)
 {
 	object_fill(o, BPF_CORE_READ(file, f_inode), BPF_CORE_READ(file, f_path.dentry),
 		    BPF_CORE_READ(file, f_path.mnt));
@@ -224,14 +242,33 @@ static __always_inline bool file_maybe(struct file *file)
 	return tree_gen != tree_clean;
 }
 
+/* The same for an inode whose name is not at hand. */
+static __always_inline bool inode_maybe(struct inode *inode, umode_t mode)
+{
+	if ((mode & S_IFMT) == S_IFCHR || (mode & S_IFMT) == S_IFBLK)
+		return device_maybe(inode->i_rdev, mode);
+	return filter_maybe(inode->i_ino);
+}
+
 /* The same for a name in a directory. */
 static __always_inline bool dentry_maybe(struct inode *dir, struct dentry *dentry)
 {
 	struct dentry *parent = dentry->d_parent;
+	struct inode *inode = dentry->d_inode; /* 7.3 wants this one tested, not a second load */
 
-	return filter_maybe(dir->i_ino) || filter_maybe(parent->d_parent->d_inode->i_ino) ||
-	       (dentry->d_inode && filter_maybe(dentry->d_inode->i_ino)) ||
-	       tree_gen != tree_clean;
+	if (filter_maybe(dir->i_ino) || filter_maybe(parent->d_parent->d_inode->i_ino))
+		return true;
+	if (inode && filter_maybe(inode->i_ino))
+		return true;
+	return tree_gen != tree_clean;
+}
+
+/* The same for a name alone. */
+static __always_inline bool name_maybe(struct dentry *dentry)
+{
+	struct inode *dir = dentry->d_parent->d_inode;
+
+	return dir && dentry_maybe(dir, dentry);
 }
 
 #endif

@@ -41,7 +41,7 @@ static __always_inline __u32 access_of(struct file *file)
 		access |= CW_ABI_WRITE;
 	if (mode & FMODE_CREATED)
 		access |= CW_ABI_CREATE;
-	if (flags & O_TRUNC_)
+	if (flags & O_TRUNC_ && !(access & CW_ABI_CREATE)) /* a new file has nothing to lose */
 		access |= CW_ABI_TRUNCATE;
 	if (flags & FMODE_EXEC)
 		access |= CW_ABI_EXEC;
@@ -163,6 +163,9 @@ static __noinline int permission_refused(struct inode *inode)
 	object_fill(&o, inode, NULL, NULL);
 	if (!object_watched(&o))
 		return 0;
+	/* Which of its names was tried is not known here; one of them helps who reads it. */
+	if ((o.mode & S_IFMT) != S_IFCHR && (o.mode & S_IFMT) != S_IFBLK)
+		o.dentry = inode_name(inode);
 	return emit_access(&o, &a);
 }
 
@@ -173,33 +176,30 @@ static __noinline int permission_refused(struct inode *inode)
  * security modules, by read-only file systems and by mount options. Signatures: 5.12 added the user
  * namespace (or idmap) as first argument (0558c1bf5a08).
  */
-static __always_inline int capability_asked(struct inode *inode, int cap, bool held)
+static __always_inline void capability_asked(struct inode *inode, int cap, bool held)
 {
 	umode_t mode = inode->i_mode;
 
 	if (held)
-		return 0;
+		return;
 	if (cap != ((mode & S_IFMT) == S_IFDIR ? CAP_DAC_READ_SEARCH : CAP_DAC_OVERRIDE))
-		return 0;
-	if ((mode & S_IFMT) == S_IFCHR || (mode & S_IFMT) == S_IFBLK) {
-		if (!device_maybe(inode->i_rdev, mode))
-			return 0;
-	} else if (!filter_maybe(inode->i_ino)) {
-		return 0;
-	}
-	return permission_refused(inode);
+		return;
+	if (inode_maybe(inode, mode))
+		permission_refused(inode);
 }
 
 SEC("fexit/capable_wrt_inode_uidgid")
 int BPF_PROG(fexit__capable_wrt_inode, void *idmap, struct inode *inode, int cap, bool held)
 {
-	return capability_asked(inode, cap, held);
+	capability_asked(inode, cap, held);
+	return 0;
 }
 
 SEC("fexit/capable_wrt_inode_uidgid")
 int BPF_PROG(fexit__capable_wrt_inode_v5_10, struct inode *inode, int cap, bool held)
 {
-	return capability_asked(inode, cap, held);
+	capability_asked(inode, cap, held);
+	return 0;
 }
 
 /* A descriptor handed over: SCM_RIGHTS, pidfd_getfd(2), seccomp's notifier. In the receiver. */

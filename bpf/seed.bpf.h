@@ -42,14 +42,7 @@ static __noinline int found_open(struct task_struct *task, struct file *file, __
 	if (open->opener_tgid != tgid)
 		a.op = CW_OP_RECEIVE;
 	if (track_fds) {
-		d.open_id = open->open_id;
-		d.since_ns = open->since_ns;
-		d.ino = o.ino;
-		d.dev = o.dev;
-		d.gen = o.gen;
-		d.rdev = o.rdev;
-		d.mode = o.mode;
-		d.asset = o.asset;
+		fd_fill(&d, &o, open);
 		fd_add(tgid, fd, &d);
 	}
 	announce(task, ring_of(o.mode));

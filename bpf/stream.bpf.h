@@ -51,8 +51,11 @@ static __noinline int stream_begin(__u32 rdev, __u32 rung)
 	return emit_access(&o, &a);
 }
 
-/* `n` more frames for the current process from device `rdev`; 0 begins a stream without one. */
-static __noinline int stream_count(__u32 rdev, __u32 n, __u64 bytes, __u32 rung)
+/*
+ * `n` more frames for the current process from device `rdev`; 0 begins a stream without one. 1: it
+ * has begun, and the caller has to tell.
+ */
+static __noinline int stream_add(__u32 rdev, __u32 n, __u64 bytes)
 {
 	struct cw_stream_key key = { .tgid = bpf_get_current_pid_tgid() >> 32, .rdev = rdev };
 	struct cw_stream *s = bpf_map_lookup_elem(&streams, &key), new = {};
@@ -69,12 +72,17 @@ static __noinline int stream_count(__u32 rdev, __u32 n, __u64 bytes, __u32 rung)
 			count_loss(CW_LOSS_STREAMS);
 			return 0;
 		}
-		return stream_begin(rdev, rung);
+		return 1;
 	}
 	__sync_fetch_and_add(&s->frames, n);
 	__sync_fetch_and_add(&s->bytes, bytes);
 	s->last_ns = now;
 	return 0;
+}
+
+static __always_inline int stream_count(__u32 rdev, __u32 n, __u64 bytes, __u32 rung)
+{
+	return stream_add(rdev, n, bytes) ? stream_begin(rdev, rung) : 0;
 }
 
 /* The end of a capture; frames so far are told and forgotten. */
@@ -94,8 +102,8 @@ static __noinline int stream_end(__u32 tgid, struct object *o, __u32 rung)
 }
 
 /*
- * v4l2:v4l2_dqbuf, emitted after a successful VIDIOC_DQBUF. In the module videodev: attached when it
- * is loaded. Misses frames by read(2), which never pass the ioctl.
+ * v4l2:v4l2_dqbuf, emitted after a successful VIDIOC_DQBUF. In the module videodev: attached when
+ * it is loaded. Misses frames by read(2), which never pass the ioctl.
  */
 SEC("raw_tp/v4l2_dqbuf")
 int tp__v4l2_dqbuf(struct bpf_raw_tracepoint_args *ctx)

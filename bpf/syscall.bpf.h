@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * The tracepoint rung: one program at the end of every system call, which leaves after a look into
- * a table by number. Sees what a call gave (a descriptor, an error), not what the kernel did inside:
- * accesses by the kernel itself and by io_uring's own descriptors pass unseen.
+ * a table by number. Sees what a call gave (a descriptor, an error), not what the kernel did
+ * inside: accesses by the kernel itself and by io_uring's own descriptors pass unseen.
  */
 #ifndef CW_SYSCALL_BPF_H
 #define CW_SYSCALL_BPF_H
@@ -59,6 +59,31 @@ static __always_inline void call_fill(struct call *c, struct pt_regs *regs, bool
 }
 
 /*
+ * The directory that a relative path starts from, for a process that has ended when the agent gets
+ * to look: one that lives for a millisecond is named by where it was.
+ */
+static __noinline void attempt_base(struct cw_record_attempt *r, struct task_struct *task)
+{
+	struct path_result base = {};
+	struct dentry *dentry;
+	struct vfsmount *mnt;
+	struct file *file;
+
+	if (r->dirfd == AT_FDCWD_) {
+		dentry = BPF_CORE_READ(task, fs, pwd.dentry);
+		mnt = BPF_CORE_READ(task, fs, pwd.mnt);
+	} else {
+		file = task_file(task, r->dirfd);
+		dentry = BPF_CORE_READ(file, f_path.dentry);
+		mnt = BPF_CORE_READ(file, f_path.mnt);
+	}
+	if (dentry)
+		path_write(r->base, dentry, mnt, CW_NO_ASSET, &base);
+	r->base_len = base.len;
+	r->base_flags = base.flags;
+}
+
+/*
  * A call that named an object by path: which one it was, only the agent can find out, afterwards.
  * `path` is evidence of where to look, and the agent reports the object that is there.
  */
@@ -70,8 +95,17 @@ __noinline int emit_attempt(__u32 op, __s32 dirfd, __u64 path, __s32 result)
 
 	if (is_agent())
 		return 0;
+	/*
+	 * Anybody can be refused at files that nobody watches, as often as he likes: that takes
+	 * half of the ring at most, and the accesses that are known to matter keep the other half.
+	 */
+	if (bpf_ringbuf_query(&ring_files, BPF_RB_AVAIL_DATA) >
+	    bpf_ringbuf_query(&ring_files, BPF_RB_RING_SIZE) / 2) {
+		count_loss(CW_LOSS_ATTEMPTS);
+		return 0;
+	}
 	announce_current(CW_RING_FILES);
-	r = reserve_record(CW_RING_FILES, sizeof(*r), CW_RECORD_ATTEMPT, CW_LOSS_FILES);
+	r = reserve_record(CW_RING_FILES, sizeof(*r), CW_RECORD_ATTEMPT, CW_LOSS_ATTEMPTS);
 	if (!r)
 		return -1;
 	r->hdr.rung = CW_RUNG_TRACEPOINT;
@@ -80,11 +114,15 @@ __noinline int emit_attempt(__u32 op, __s32 dirfd, __u64 path, __s32 result)
 	r->result = result;
 	r->dirfd = dirfd;
 	r->open_flags = 0;
+	r->base_len = 0;
+	r->base_flags = 0;
 	r->pad = 0;
 	n = bpf_probe_read_user_str(r->path, sizeof(r->path), (void *)path);
 	if (n < 0)
 		count_loss(CW_LOSS_PATHS);
 	r->path_len = n > 0 ? n - 1 : 0;
+	if (n > 1 && r->path[0] != '/')
+		attempt_base(r, task);
 	bpf_ringbuf_submit(r, 0);
 	return 0;
 }
@@ -96,16 +134,40 @@ static __always_inline bool is_refusal(long ret)
 	       ret == -26 || ret == -30; /* EPERM EIO ENXIO EACCES EBUSY ENODEV ETXTBSY EROFS */
 }
 
+/*
+ * Whether the open emptied the file. The kernel has dropped O_TRUNC from the file's own flags by
+ * now, so the caller's have to be asked; those of io_uring and of handles are not.
+ */
+static __always_inline __u32 truncated(struct call *c, __u32 op)
+{
+	__u64 flags = 0;
+
+	switch (op) {
+	case CW_SYSCALL_CREAT:
+		return CW_ABI_TRUNCATE;
+	case CW_SYSCALL_OPEN:
+		flags = c->arg[1];
+		break;
+	case CW_SYSCALL_OPENAT:
+		flags = c->arg[2];
+		break;
+	case CW_SYSCALL_OPENAT2: /* struct open_how begins with the flags */
+		bpf_probe_read_user(&flags, sizeof(flags), (void *)c->arg[2]);
+		break;
+	}
+	return flags & O_TRUNC_ ? CW_ABI_TRUNCATE : 0;
+}
+
 static __always_inline void call_opened(struct call *c, __u32 op)
 {
 	if (c->ret >= 0) {
 		if (tp_open)
-			fd_new(c->ret, CW_OP_OPEN);
+			fd_new(c->ret, CW_OP_OPEN, truncated(c, op));
 		return;
 	}
 	if (!tp_denied || op == CW_SYSCALL_OPEN_BY_HANDLE || !is_refusal(c->ret))
 		return;
-	if (op == CW_SYSCALL_OPEN)
+	if (op == CW_SYSCALL_OPEN || op == CW_SYSCALL_CREAT)
 		emit_attempt(CW_OP_DENIED, AT_FDCWD_, c->arg[0], c->ret);
 	else
 		emit_attempt(CW_OP_DENIED, c->arg[0], c->arg[1], c->ret);
@@ -150,7 +212,7 @@ static __always_inline int message_received(unsigned long control, __u64 room, b
 		if (bpf_probe_read_user(&fd, sizeof(fd), (void *)(control + head + i * 4)))
 			break;
 		if (fd >= 0)
-			fd_new(fd, CW_OP_RECEIVE);
+			fd_new(fd, CW_OP_RECEIVE, 0);
 	}
 	return 0;
 }
@@ -168,25 +230,25 @@ static __always_inline bool is_unix_socket(__u32 fd)
 }
 
 /* struct msghdr: control and its length stand at 32 and 40 (64-bit), 16 and 20 (32-bit). */
-static __always_inline void call_recvmsg(struct call *c)
+static __always_inline int call_recvmsg(__u32 fd, __u64 message, bool compat)
 {
 	unsigned long control = 0;
 	__u64 room = 0;
 	__u32 w[2] = {};
 
-	if (!is_unix_socket(c->arg[0]))
-		return;
-	if (c->compat) {
-		if (bpf_probe_read_user(w, sizeof(w), (void *)(c->arg[1] + 16)))
-			return;
+	if (!is_unix_socket(fd))
+		return 0;
+	if (compat) {
+		if (bpf_probe_read_user(w, sizeof(w), (void *)(message + 16)))
+			return 0;
 		control = w[0];
 		room = w[1];
 	} else {
-		if (bpf_probe_read_user(&control, 8, (void *)(c->arg[1] + 32)) ||
-		    bpf_probe_read_user(&room, 8, (void *)(c->arg[1] + 40)))
-			return;
+		if (bpf_probe_read_user(&control, 8, (void *)(message + 32)) ||
+		    bpf_probe_read_user(&room, 8, (void *)(message + 40)))
+			return 0;
 	}
-	message_received(control, room, c->compat);
+	return message_received(control, room, compat);
 }
 
 static __always_inline void call_accept(struct call *c)
@@ -198,6 +260,30 @@ static __always_inline void call_accept(struct call *c)
 		conn_accept(sk);
 }
 
+const volatile struct cw_record_process zero_process = {};
+
+/* Keeps what is known of the current process, unless that is done since its last exec. */
+__noinline int portray_current(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct cw_task *t = task_get(task);
+	struct cw_record_process *r = bpf_map_lookup_elem(&portraits, &tgid);
+
+	if (!t || (r && r->task.start_ns == t->start_ns && r->task.exe.ino == t->exe.ino))
+		return 0;
+	bpf_map_update_elem(&portraits, &tgid, (const void *)&zero_process, BPF_ANY);
+	r = bpf_map_lookup_elem(&portraits, &tgid);
+	if (!r) {
+		count_loss(CW_LOSS_PROCESSES);
+		return 0;
+	}
+	r->hdr.size = sizeof(*r);
+	r->hdr.type = CW_RECORD_PROCESS;
+	process_write(r, task, t);
+	return 0;
+}
+
 /* Who gives, moves or takes a name, as it stands now. */
 __noinline int name_changed(__u32 op)
 {
@@ -207,19 +293,21 @@ __noinline int name_changed(__u32 op)
 
 	if (is_agent())
 		return 0;
-	announce_current(CW_RING_FILES);
+	portray_current();
 	actor_fill(&namer.actor, task);
 	bpf_map_update_elem(&namers, &tgid, &namer, BPF_ANY);
 	return 0;
 }
 
 /* Directories came or moved: what was opened by names alone may lack its mark for a moment. */
-__noinline int tree_changed(void)
+__noinline int tree_changed(__u32 op)
 {
 	struct cw_record *r;
 	bool told = tree_gen != tree_clean;
 
 	__sync_fetch_and_add(&tree_gen, 1);
+	if (op == CW_SYSCALL_LINK)
+		link_gen = tree_gen;
 	if (told || is_agent())
 		return 0;
 	r = reserve_record(CW_RING_FILES, sizeof(*r), CW_RECORD_TREE, CW_LOSS_FILES);
@@ -230,14 +318,12 @@ __noinline int tree_changed(void)
 
 /* ---- system calls of a process that holds something ---- */
 
-__noinline int fd_used(__u32 fd, __u32 op)
+/* Is this use or mapping by a descriptor the first that is news? */
+__noinline int fd_first(__u32 fd, __u32 op)
 {
 	struct cw_fd_key key = { .tgid = bpf_get_current_pid_tgid() >> 32, .fd = fd };
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct access a = { .op = op, .fd = fd, .rung = CW_RUNG_TRACEPOINT };
 	struct cw_fd *d = bpf_map_lookup_elem(&fds, &key);
-	struct file *file;
-	struct object o;
 
 	if (!d)
 		return 0;
@@ -246,77 +332,99 @@ __noinline int fd_used(__u32 fd, __u32 op)
 	d->flags &= ~CW_FD_INHERITED;
 	if (op == CW_OP_MAP)
 		d->flags |= CW_FD_MAPPED;
-	file = task_file(task, fd);
-	if (!file || (__u64)file != d->file || !object_of_file(&o, file))
-		return 0;
-	a.access = access_of(file);
-	a.file = d->file;
-	return emit_access(&o, &a);
+	return (__u64)task_file(task, fd) == d->file ? ASSET_SEEN(d->asset) : 0;
 }
 
-__noinline int fd_dup(__u32 from, __u32 to)
+static __always_inline void fd_used(__u32 fd, __u32 op)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct cw_fd_key key = { .tgid = tgid, .fd = from };
-	struct cw_fd *found, d;
+	__u32 seen = fd_first(fd, op);
 
-	fd_check(tgid, to, from != to);
-	found = bpf_map_lookup_elem(&fds, &key);
-	if (!found || from == to)
+	if (seen)
+		fd_tell(fd, op, 0, seen);
+}
+
+__noinline int fd_copy(__u32 from, __u32 to)
+{
+	struct cw_fd_key key = { .tgid = bpf_get_current_pid_tgid() >> 32, .fd = from };
+	struct cw_fd *found = bpf_map_lookup_elem(&fds, &key), d;
+
+	if (!found)
 		return 0;
 	d = *found;
-	fd_add(tgid, to, &d);
+	fd_add(key.tgid, to, &d);
 	return 0;
 }
 
+static __always_inline void fd_dup(__u32 from, __u32 to)
+{
+	if (from == to)
+		return;
+	fd_check(bpf_get_current_pid_tgid() >> 32, to, 1);
+	fd_copy(from, to);
+}
+
+enum stream_step { STREAM_GOES_ON, STREAM_BEGINS, STREAM_ENDS };
+
 /* A device's ioctl that succeeded, or a read of a camera: frames. */
-__noinline int fd_streamed(__u32 fd, __u32 cmd, __u64 arg, __s64 ret, __u32 op)
+__noinline int fd_frames(__u32 fd, __u32 cmd, __u64 arg, __s64 ret, __u32 op)
 {
 	struct cw_fd_key key = { .tgid = bpf_get_current_pid_tgid() >> 32, .fd = fd };
 	struct cw_fd *d = bpf_map_lookup_elem(&fds, &key);
 	struct v4l2_buffer_head b = {};
-	struct object o;
 
 	if (!d || (d->mode & S_IFMT) != S_IFCHR || ret < 0)
-		return 0;
-	object_of_fd(&o, d);
+		return STREAM_GOES_ON;
 	stream_owner((void *)d->file);
 	if (op == CW_SYSCALL_READ) {
-		if (CW_MAJOR(d->rdev) == CW_V4L2_MAJOR && ret > 0)
-			stream_count(d->rdev, 1, ret, CW_RUNG_TRACEPOINT);
-		return 0;
+		if (CW_MAJOR(d->rdev) != CW_V4L2_MAJOR || ret <= 0)
+			return STREAM_GOES_ON;
+		return stream_add(d->rdev, 1, ret) ? STREAM_BEGINS : STREAM_GOES_ON;
 	}
 	if (CW_MAJOR(d->rdev) != CW_V4L2_MAJOR) {
-		if (pcm_ioctl_begins(cmd))
-			return stream_count(d->rdev, 0, 0, CW_RUNG_TRACEPOINT);
 		if (cmd == IOC_PCM_DROP || cmd == IOC_PCM_DRAIN)
-			return stream_end(key.tgid, &o, CW_RUNG_TRACEPOINT);
-		return 0;
+			return STREAM_ENDS;
+		if (!pcm_ioctl_begins(cmd))
+			return STREAM_GOES_ON;
+		return stream_add(d->rdev, 0, 0) ? STREAM_BEGINS : STREAM_GOES_ON;
 	}
 	if (cmd == IOC_V4L2_STREAMOFF)
-		return stream_end(key.tgid, &o, CW_RUNG_TRACEPOINT);
+		return STREAM_ENDS;
 	if (cmd != IOC_V4L2_DQBUF || !frames_by_ioctl)
-		return 0;
-	/* The type is the caller's word; a writer that lies about it would only look like a watcher. */
-	if (bpf_probe_read_user(&b, sizeof(b), (void *)arg) ||
-	    (b.type <= 31 && CAPTURE_TYPES & 1u << b.type))
-		stream_count(d->rdev, 1, b.bytesused, CW_RUNG_TRACEPOINT);
-	return 0;
+		return STREAM_GOES_ON;
+	/* The type is the caller's word; a writer that lies would only look like a watcher. */
+	if (!bpf_probe_read_user(&b, sizeof(b), (void *)arg) &&
+	    (b.type > 31 || !(CAPTURE_TYPES & 1u << b.type)))
+		return STREAM_GOES_ON;
+	return stream_add(d->rdev, 1, b.bytesused) ? STREAM_BEGINS : STREAM_GOES_ON;
 }
 
-__noinline int fd_truncated(__u32 fd)
+__noinline int fd_stream_begins(__u32 fd)
 {
 	struct cw_fd_key key = { .tgid = bpf_get_current_pid_tgid() >> 32, .fd = fd };
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct access a = { .op = CW_OP_TRUNCATE, .fd = fd, .rung = CW_RUNG_TRACEPOINT };
 	struct cw_fd *d = bpf_map_lookup_elem(&fds, &key);
-	struct object o;
 
-	if (!d || !object_of_file(&o, task_file(task, fd)))
-		return 0;
-	a.access = CW_ABI_WRITE | CW_ABI_TRUNCATE;
-	a.file = d->file;
-	return emit_access(&o, &a);
+	return d ? stream_begin(d->rdev, CW_RUNG_TRACEPOINT) : 0;
+}
+
+static __always_inline void fd_streamed(struct call *c, __u32 op)
+{
+	__u32 fd = c->arg[0];
+	int step = fd_frames(fd, IOC_KEY((__u32)c->arg[1]), c->arg[2], c->ret, op);
+
+	if (step == STREAM_BEGINS)
+		fd_stream_begins(fd);
+	else if (step == STREAM_ENDS)
+		fd_stream_ends(bpf_get_current_pid_tgid() >> 32, fd, 0);
+}
+
+static __always_inline void fd_truncated(__u32 fd)
+{
+	struct cw_fd_key key = { .tgid = bpf_get_current_pid_tgid() >> 32, .fd = fd };
+	struct cw_fd *d = bpf_map_lookup_elem(&fds, &key);
+
+	if (d)
+		fd_tell(fd, CW_OP_TRUNCATE, CW_ABI_WRITE | CW_ABI_TRUNCATE,
+			ASSET_SEEN(d->asset));
 }
 
 static __always_inline int call_held(struct call *c, __u32 op)
@@ -342,7 +450,7 @@ static __always_inline int call_held(struct call *c, __u32 op)
 	case CW_SYSCALL_READ:
 	case CW_SYSCALL_IOCTL:
 		fd_used(c->arg[0], CW_OP_USE);
-		fd_streamed(c->arg[0], IOC_KEY((__u32)c->arg[1]), c->arg[2], c->ret, op);
+		fd_streamed(c, op);
 		break;
 	case CW_SYSCALL_USE0:
 		fd_used(c->arg[0], CW_OP_USE);
@@ -366,7 +474,9 @@ static __always_inline int call_any(struct call *c, __u32 op)
 {
 	switch (op) {
 	case CW_SYSCALL_OPEN:
+	case CW_SYSCALL_CREAT:
 	case CW_SYSCALL_OPENAT:
+	case CW_SYSCALL_OPENAT2:
 	case CW_SYSCALL_OPEN_BY_HANDLE:
 		call_opened(c, op);
 		break;
@@ -377,11 +487,11 @@ static __always_inline int call_any(struct call *c, __u32 op)
 	case CW_SYSCALL_RECVMSG:
 	case CW_SYSCALL_RECVMMSG: /* the first message only */
 		if (c->ret >= 0)
-			call_recvmsg(c);
+			call_recvmsg(c->arg[0], c->arg[1], c->compat);
 		break;
 	case CW_SYSCALL_PIDFD_GETFD:
 		if (c->ret >= 0)
-			fd_new(c->ret, CW_OP_RECEIVE);
+			fd_new(c->ret, CW_OP_RECEIVE, 0);
 		break;
 	case CW_SYSCALL_TRUNCATE:
 		if (!c->ret)
@@ -393,10 +503,11 @@ static __always_inline int call_any(struct call *c, __u32 op)
 			name_changed(op);
 		break;
 	case CW_SYSCALL_TREE:
+	case CW_SYSCALL_LINK:
 		if (c->ret)
 			break;
 		name_changed(op);
-		tree_changed();
+		tree_changed(op);
 		break;
 	}
 	return 0;
@@ -464,7 +575,7 @@ static __always_inline int ring_completed(struct io_kiocb *req, __s32 res)
 		return 0;
 	op = BPF_CORE_READ(req, opcode);
 	if (op == IORING_OP_OPENAT_ || op == IORING_OP_OPENAT2_)
-		return fd_new(res, CW_OP_OPEN);
+		fd_new(res, CW_OP_OPEN, 0);
 	if (op == IORING_OP_ACCEPT_) {
 		sk = file_tcp(task_file((void *)bpf_get_current_task(), res));
 		if (sk)

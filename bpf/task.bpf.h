@@ -88,7 +88,7 @@ static __always_inline void task_set_conn(struct cw_task *t, const struct cw_con
 	t->conn = *c;
 }
 
-/* Is `sk`, which may have been freed since, still that connection? Its memory may be read anyway. */
+/* Is `sk`, which may be freed by now, still that connection? Its memory may be read anyway. */
 static __always_inline bool conn_alive(const struct cw_conn *c, struct sock *sk)
 {
 	__u16 port = BPF_CORE_READ(sk, __sk_common.skc_dport);
@@ -150,7 +150,7 @@ static __always_inline void exe_of_file(struct cw_exe_key *key, __u32 *nlink, st
 
 	key->ino = BPF_CORE_READ(inode, i_ino);
 	key->dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	key->gen = BPF_CORE_READ(inode, i_generation);
+	key->gen = inode_generation(inode);
 	*nlink = BPF_CORE_READ(inode, i_nlink);
 	exe = bpf_map_lookup_elem(&executables, key);
 	if (exe)
@@ -212,7 +212,7 @@ static __always_inline void task_ancestors(struct cw_task *t, struct task_struct
 
 			l->exe.ino = BPF_CORE_READ(inode, i_ino);
 			l->exe.dev = BPF_CORE_READ(inode, i_sb, s_dev);
-			l->exe.gen = BPF_CORE_READ(inode, i_generation);
+			l->exe.gen = inode_generation(inode);
 		}
 		n++;
 	}

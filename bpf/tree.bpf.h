@@ -9,6 +9,24 @@
 
 #include "emit.bpf.h"
 
+/*
+ * A device node gets, changes or loses a name. The kernel's own threads make and remove the nodes
+ * of devtmpfs as devices come and go: that is no access.
+ */
+static __always_inline bool node_maybe(struct dentry *dentry)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct inode *inode = dentry->d_inode;
+	umode_t mode;
+
+	if (!inode)
+		return false;
+	mode = inode->i_mode;
+	if ((mode & S_IFMT) != S_IFCHR && (mode & S_IFMT) != S_IFBLK)
+		return false;
+	return device_maybe(inode->i_rdev, mode) && !(BPF_CORE_READ(task, flags) & PF_KTHREAD);
+}
+
 static __noinline int removed(struct dentry *dentry)
 {
 	struct access a = { .op = CW_OP_UNLINK, .access = CW_ABI_DELETE, .fd = ~0u,
@@ -26,7 +44,7 @@ static __noinline int removed(struct dentry *dentry)
 SEC("lsm/inode_unlink")
 int BPF_PROG(lsm__inode_unlink, struct inode *dir, struct dentry *dentry)
 {
-	if (dentry_maybe(dir, dentry))
+	if (dentry_maybe(dir, dentry) || node_maybe(dentry))
 		removed(dentry);
 	return 0;
 }
@@ -86,7 +104,7 @@ SEC("lsm/inode_rename")
 int BPF_PROG(lsm__inode_rename, struct inode *old_dir, struct dentry *old, struct inode *new_dir,
 	     struct dentry *new)
 {
-	if (dentry_maybe(old_dir, old) || dentry_maybe(new_dir, new))
+	if (dentry_maybe(old_dir, old) || dentry_maybe(new_dir, new) || node_maybe(old))
 		moved(old, new_dir, new, CW_OP_RENAME);
 	return 0;
 }
@@ -94,8 +112,10 @@ int BPF_PROG(lsm__inode_rename, struct inode *old_dir, struct dentry *old, struc
 SEC("lsm/inode_link")
 int BPF_PROG(lsm__inode_link, struct dentry *old, struct inode *dir, struct dentry *new)
 {
-	if (dentry_maybe(dir, new) || filter_maybe(old->d_inode->i_ino) ||
-	    dentry_maybe(old->d_parent->d_inode, old))
+	struct inode *inode = old->d_inode;
+
+	if (dentry_maybe(dir, new) || (inode && inode_maybe(inode, inode->i_mode)) ||
+	    name_maybe(old))
 		moved(old, dir, new, CW_OP_LINK);
 	return 0;
 }
@@ -104,23 +124,24 @@ int BPF_PROG(lsm__inode_link, struct dentry *old, struct inode *dir, struct dent
  * Something is made in a directory: if the directory lies in a tree it gets its mark now, so that
  * of two new directories below each other the upper always has one (see ancestor_asset).
  */
-static __always_inline int made(struct inode *dir, struct dentry *dentry)
+static __always_inline void made(struct inode *dir, struct dentry *dentry)
 {
 	if (dentry_maybe(dir, dentry))
 		dir_asset(dir, dentry);
-	return 0;
 }
 
 SEC("lsm/inode_mkdir")
 int BPF_PROG(lsm__inode_mkdir, struct inode *dir, struct dentry *dentry)
 {
-	return made(dir, dentry);
+	made(dir, dentry);
+	return 0;
 }
 
 SEC("lsm/inode_mknod")
 int BPF_PROG(lsm__inode_mknod, struct inode *dir, struct dentry *dentry)
 {
-	return made(dir, dentry);
+	made(dir, dentry);
+	return 0;
 }
 
 static __noinline int attributes_set(struct dentry *dentry, struct iattr *attr)
@@ -142,18 +163,12 @@ static __noinline int attributes_set(struct dentry *dentry, struct iattr *attr)
 	return emit_access(&o, &a);
 }
 
-static __always_inline int setattr_asked(struct dentry *dentry, struct iattr *attr)
+static __always_inline void setattr_asked(struct dentry *dentry, struct iattr *attr)
 {
 	struct inode *inode = dentry->d_inode;
-	umode_t mode = inode->i_mode;
 
-	if ((mode & S_IFMT) == S_IFCHR || (mode & S_IFMT) == S_IFBLK) {
-		if (!device_maybe(inode->i_rdev, mode))
-			return 0;
-	} else if (!filter_maybe(inode->i_ino) && !dentry_maybe(dentry->d_parent->d_inode, dentry)) {
-		return 0;
-	}
-	return attributes_set(dentry, attr);
+	if ((inode && inode_maybe(inode, inode->i_mode)) || name_maybe(dentry))
+		attributes_set(dentry, attr);
 }
 
 /* truncate, ftruncate, open with O_TRUNC, chmod, chown. 6.0 added the first argument
@@ -161,26 +176,37 @@ static __always_inline int setattr_asked(struct dentry *dentry, struct iattr *at
 SEC("lsm/inode_setattr")
 int BPF_PROG(lsm__inode_setattr, void *idmap, struct dentry *dentry, struct iattr *attr)
 {
-	return setattr_asked(dentry, attr);
+	setattr_asked(dentry, attr);
+	return 0;
 }
 
 SEC("lsm/inode_setattr")
 int BPF_PROG(lsm__inode_setattr_v5_10, struct dentry *dentry, struct iattr *attr)
 {
-	return setattr_asked(dentry, attr);
+	setattr_asked(dentry, attr);
+	return 0;
 }
 
-/* An inode leaves memory; one without a name is gone for good, and its number is free. */
+/*
+ * An inode leaves memory. One without a name is gone for good, and its number is free. On FAT and
+ * on overlays it is free in any case: there an inode has a number for as long as it is in memory.
+ */
 SEC("lsm/inode_free_security")
 int BPF_PROG(lsm__inode_free_security, struct inode *inode)
 {
 	struct cw_inode_key key = {};
+	unsigned long magic;
 
-	if (inode->i_nlink || !filter_maybe(inode->i_ino))
+	if (!filter_maybe(inode->i_ino))
+		return 0;
+	magic = inode->i_sb->s_magic;
+	if (inode->i_nlink && magic != MSDOS_MAGIC && magic != EXFAT_MAGIC &&
+	    magic != OVERLAY_MAGIC)
 		return 0;
 	key.ino = inode->i_ino;
 	key.dev = inode->i_sb->s_dev;
-	bpf_map_delete_elem(&inodes, &key);
+	if (inode_mark(key.ino, key.dev, inode_generation(inode)))
+		bpf_map_delete_elem(&inodes, &key);
 	return 0;
 }
 

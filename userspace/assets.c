@@ -184,8 +184,9 @@ void cw_assets_apply(struct cw_assets *a, const struct cw_policy *p, struct cw_b
 				   "policy names none; add one under assets, for example\n"
 				   "    footage: {kind: recordings, path: /var/lib/motion}\n");
 	if (cw_watch_unmarked(a->watch))
-		cw_buf_printf(problems, "%zu files could not be opened to be marked; they are found "
-			      "by their folder, not under another name\n",
+		cw_buf_printf(problems,
+			      "%zu files could not be opened to be marked; they are found by their "
+			      "folder, not under another name\n",
 			      cw_watch_unmarked(a->watch));
 }
 
@@ -262,10 +263,32 @@ static int open_named(const struct cw_event *e, const struct cw_decoded_record *
 		return -ENOMEM;
 	}
 	fd = open(path, O_PATH | O_CLOEXEC);
-	/* The process may have ended already; an absolute path means the same to most. */
-	if (fd < 0 && *r->path == '/')
+	/* The process may have ended already; names mean the same to most others. */
+	if (fd < 0 && *r->path == '/') {
 		fd = open(r->path, O_PATH | O_CLOEXEC);
+	} else if (fd < 0 && r->base) {
+		free(path);
+		if (asprintf(&path, "%s/%s", r->base, r->path) < 0) {
+			path = NULL;
+			return -ENOMEM;
+		}
+		fd = open(path, O_PATH | O_CLOEXEC);
+	}
 	return fd < 0 ? -errno : fd;
+}
+
+/* The name that the kernel has for what was found, not the one that the process used. */
+static const char *real_name(struct cw_assets *a, int fd)
+{
+	char name[32];
+	ssize_t n;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	n = readlink(name, a->real_name, sizeof(a->real_name) - 1);
+	if (n <= 0)
+		return NULL;
+	a->real_name[n] = '\0';
+	return a->real_name;
 }
 
 bool cw_assets_look_up(struct cw_assets *a, struct cw_event *e, struct cw_decoded_record *r)
@@ -279,7 +302,9 @@ bool cw_assets_look_up(struct cw_assets *a, struct cw_event *e, struct cw_decode
 	r->ino = st.st_ino;
 	r->dev = CW_MKDEV(major(st.st_dev), minor(st.st_dev));
 	e->asset.inode = st.st_ino;
-	e->asset.path = r->path;
+	e->asset.path = real_name(a, fd);
+	if (!e->asset.path)
+		e->asset.path = r->path;
 	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
 		r->rdev = CW_MKDEV(major(st.st_rdev), minor(st.st_rdev));
 		e->asset.dev_major = major(st.st_rdev);

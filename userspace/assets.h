@@ -23,6 +23,7 @@ struct cw_assets {
 		char node[128];
 	} stand_in[CW_ASSETS_MAX];
 	unsigned int n_stand_ins;
+	char real_name[4096]; /* of the object that was looked up last */
 };
 
 /*

@@ -20,24 +20,32 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 done, 2 usage, 3 could not be found out.\n";
 
-/* Words of `s` in lines of at most `width`, each further one indented. */
-static void print_wrapped(FILE *f, const char *label, const char *s, int indent, int width)
-{
-	int column = indent + (int)strlen(label);
+#define INDENT 26
+#define WIDTH  96
 
-	fprintf(f, "%*s%s", indent, "", label);
-	while (*s) {
+/* Words of `s` behind what stands in the line already, up to INDENT; further lines hang. */
+static void print_wrapped(FILE *f, const char *label, const char *s)
+{
+	int column = INDENT + fprintf(f, "%s", label);
+
+	for (const char *blank = ""; *s; blank = " ") {
 		int n = (int)strcspn(s, " ");
 
-		if (column + n > width) {
-			fprintf(f, "\n%*s", indent + 2, "");
-			column = indent + 2;
+		if (*blank && column + 1 + n > WIDTH) {
+			column = INDENT + 2;
+			fprintf(f, "\n%*s", column, "");
+			blank = "";
 		}
-		fprintf(f, "%.*s%s", n, s, s[n] ? " " : "");
-		column += n + 1;
+		column += fprintf(f, "%s%.*s", blank, n, s);
 		s += n + (s[n] == ' ');
 	}
 	fputc('\n', f);
+}
+
+static void print_fact(FILE *f, const char *label, const char *s)
+{
+	fprintf(f, "%*s", INDENT, "");
+	print_wrapped(f, label, s);
 }
 
 void cw_coverage_print(FILE *f, const struct cw_coverage *c)
@@ -48,11 +56,11 @@ void cw_coverage_print(FILE *f, const struct cw_coverage *c)
 
 		fprintf(f, "  %-11s %-11s ", cw_capability_name(i),
 			r->rung == CW_PROBE_NONE ? "NOT SEEN" : cw_probe_name(r->rung));
-		print_wrapped(f, "", r->hooks, 0, 66);
+		print_wrapped(f, "", r->hooks);
 		if (*r->blind)
-			print_wrapped(f, "misses: ", r->blind, 26, 96);
+			print_fact(f, "misses: ", r->blind);
 		if (r->improve)
-			print_wrapped(f, "better: ", r->improve, 26, 96);
+			print_fact(f, "better: ", r->improve);
 	}
 }
 
@@ -105,6 +113,12 @@ static int show(enum cw_probe best, bool json)
 	return CW_EXIT_OK;
 }
 
+static int usage_error(const char *what, const char *which)
+{
+	fprintf(stderr, "camwarden coverage: %s%s; see camwarden coverage --help\n", what, which);
+	return CW_EXIT_USAGE;
+}
+
 int cw_cmd_coverage(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -116,21 +130,30 @@ int cw_cmd_coverage(int argc, char **argv)
 	bool json = false;
 	int option, best = CW_PROBE_LSM;
 
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (option == 'h') {
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+		switch (option) {
+		case 'h':
 			fputs(help, stdout);
 			return CW_EXIT_OK;
-		}
-		if (option == 'f' && (cw_streq(optarg, "json") || cw_streq(optarg, "text")))
+		case 'f':
+			if (!cw_streq(optarg, "json") && !cw_streq(optarg, "text"))
+				return usage_error("--format is text or json, not ", optarg);
 			json = *optarg == 'j';
-		else if (option == 'r' && parse_rung(optarg) > 0)
+			break;
+		case 'r':
 			best = parse_rung(optarg);
-		else
-			goto usage;
+			if (best <= 0)
+				return usage_error("--rung is lsm, fentry, kprobe or tracepoint, "
+						   "not ", optarg);
+			break;
+		case ':':
+			return usage_error("a value is missing behind ", argv[optind - 1]);
+		default:
+			return usage_error("unknown option ", argv[optind - 1]);
+		}
 	}
-	if (optind == argc)
-		return show((enum cw_probe)best, json);
-usage:
-	fputs("camwarden coverage: wrong usage; see camwarden coverage --help\n", stderr);
-	return CW_EXIT_USAGE;
+	if (optind < argc)
+		return usage_error("unexpected argument ", argv[optind]);
+	return show((enum cw_probe)best, json);
 }

@@ -41,7 +41,8 @@ int cw_cmd_record(int argc, char **argv)
 					.keys = CW_TRACE_KEYS_DIR };
 	int option;
 
-	while ((option = getopt_long(argc, argv, "ho:", options, NULL)) != -1) {
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":ho:", options, NULL)) != -1) {
 		switch (option) {
 		case 'h':
 			fputs(help, stdout);
@@ -60,8 +61,10 @@ int cw_cmd_record(int argc, char **argv)
 				return usage_error("--duration is a number of seconds, not ",
 						   optarg);
 			break;
+		case ':':
+			return usage_error("a value is missing behind ", argv[optind - 1]);
 		default:
-			return usage_error("wrong usage", "");
+			return usage_error("unknown option ", argv[optind - 1]);
 		}
 	}
 	if (optind < argc)

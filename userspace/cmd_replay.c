@@ -22,9 +22,9 @@ static const char help[] =
 	"Usage: camwarden replay [OPTION...] FILE...\n"
 	"\n"
 	"Judges the events of traces and prints a line for each one that is flagged: for the\n"
-	"policy that was in force the same lines as camwarden run, for another one what it would\n"
-	"have said. Needs no root, no probes and nothing of the machine that was recorded. Several\n"
-	"traces are merged by boot and time; - is standard input.\n"
+	"policy that was in force the same lines as camwarden run, for another one what it\n"
+	"would have said. Needs no root, no probes and nothing of the machine that was\n"
+	"recorded. Several traces are merged by boot and time; - is standard input.\n"
 	"\n"
 	"      --policy FILE     judge by this one instead of those in the trace\n"
 	"      --format FORMAT   text (default) or json, one event a line\n"
@@ -33,8 +33,8 @@ static const char help[] =
 	"      --all             every event, not only flags\n"
 	"  -h, --help            this text\n"
 	"\n"
-	"Exit status: 0 nothing was flagged, 1 something was, 2 usage or invalid policy, 3 a trace\n"
-	"could not be read, or not all of it.\n";
+	"Exit status: 0 nothing was flagged, 1 something was, 2 usage or invalid policy,\n"
+	"3 a trace could not be read, or was damaged and nothing was flagged in the rest.\n";
 
 struct options {
 	const char *policy;
@@ -438,8 +438,10 @@ static int parse_option(struct options *o, int option, const char *value)
 		return cw_policy_parse_time(value, 0, true, &o->until_ns) ?
 			       usage_error("--until is a time like 2026-11-24T04:30:00Z, not ",
 					   value) : 0;
+	case ':':
+		return usage_error("a value is missing behind ", value);
 	default:
-		return usage_error("wrong usage", "");
+		return usage_error("unknown option ", value);
 	}
 }
 
@@ -458,12 +460,13 @@ int cw_cmd_replay(int argc, char **argv)
 	unsigned int stdins = 0;
 	int option, r;
 
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
 		if (option == 'h') {
 			fputs(help, stdout);
 			return CW_EXIT_OK;
 		}
-		r = parse_option(&o, option, optarg);
+		r = parse_option(&o, option, optarg ? optarg : argv[optind - 1]);
 		if (r)
 			return r;
 	}

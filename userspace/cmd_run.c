@@ -90,8 +90,10 @@ static int parse_option(struct cw_run_config *c, int option, const char *value)
 		return parse_rung(value, &c->best) ?
 			       usage_error("--rung is lsm, fentry, kprobe or tracepoint, not ",
 					   value) : 0;
+	case ':':
+		return usage_error("a value is missing behind ", value);
 	default:
-		return usage_error("wrong usage", "");
+		return usage_error("unknown option ", value);
 	}
 }
 
@@ -113,12 +115,13 @@ int cw_cmd_run(int argc, char **argv)
 	struct cw_run_config config = { .best = CW_PROBE_LSM, .keys = CW_TRACE_KEYS_DIR };
 	int option, r;
 
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
 		if (option == 'h') {
 			fputs(help, stdout);
 			return CW_EXIT_OK;
 		}
-		r = parse_option(&config, option, optarg);
+		r = parse_option(&config, option, optarg ? optarg : argv[optind - 1]);
 		if (r)
 			return r;
 	}

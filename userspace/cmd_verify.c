@@ -280,7 +280,8 @@ int cw_cmd_verify(int argc, char **argv)
 	bool has_key = false;
 	int option, r;
 
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
 		switch (option) {
 		case 'h':
 			fputs(help, stdout);
@@ -295,8 +296,10 @@ int cw_cmd_verify(int argc, char **argv)
 			}
 			has_key = true;
 			break;
+		case ':':
+			return usage_error("a value is missing behind ", argv[optind - 1]);
 		default:
-			return usage_error("wrong usage", "");
+			return usage_error("unknown option ", argv[optind - 1]);
 		}
 	}
 	if (optind == argc)

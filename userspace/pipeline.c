@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One thread does everything but writing the output and the trace: it waits for the rings, fanotify, device
- * events, mounts, signals and deadlines, and hands each record through decode, enrich, policy,
- * trace and sink. There is no regular tick: what is not watched costs nothing.
+ * One thread does everything but writing the output and the trace: it waits for the rings,
+ * fanotify, device events, mounts, signals and deadlines, and hands each record through decode,
+ * enrich, policy, trace and sink. There is no regular tick: what is not watched costs nothing.
  */
 #include <fcntl.h>
 #include <linux/netlink.h>
@@ -25,8 +25,9 @@
 #define CANARY_EVERY_NS	  (60 * CW_NSEC_PER_SEC)
 #define CANARY_PATIENCE_NS (5 * CW_NSEC_PER_SEC)
 #define NAMES_AGE_MS	  10 /* the call behind an event of fanotify has returned by then */
+#define NAMES_EVERY_NS	  (CW_NSEC_PER_SEC / 5)
+#define ROOTS_SOON_NS	  (10 * 1000000ull) /* after a folder went; then ever less often */
 #define ROOTS_AGAIN_NS	  (2 * CW_NSEC_PER_SEC) /* while a folder is missing */
-#define ROOTS_SOON_NS	  (CW_NSEC_PER_SEC / 20)
 #define RESCANS_MAX	  64
 #define RESCAN_PATIENCE_NS (2 * CW_NSEC_PER_SEC)
 #define OUTPUT_ROOM	  (1024 * 1024)
@@ -54,13 +55,14 @@ struct pipeline {
 	struct cw_buf exe_path;
 	struct rescan rescan[RESCANS_MAX];
 	unsigned int n_rescans;
-	uint32_t rescan_gen;
+	uint64_t rescan_all_ns; /* when all trees have to be walked; 0: need not be */
 	char boot_id[40];
 	char hub[65];
 	uint64_t seq, events;
 	uint64_t wall_offset_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
-	uint64_t losses_since_ns, next_canary_ns, next_roots_ns, end_ns;
-	int signals, uevents, mounts, watch_names;
+	uint64_t losses_since_ns, missing_since_ns, end_ns;
+	uint64_t next_canary_ns, next_roots_ns, next_names_ns;
+	int signals, uevents, mounts;
 	int output_error, trace_error; /* told already */
 	bool seeding, stopping;
 };
@@ -108,6 +110,8 @@ static void print(struct pipeline *p, const struct cw_event *e)
 {
 	if (!cw_printer_take(&p->printer, e))
 		return;
+	/* A burst waits in the rings for a slow sink; before they are full, lines are dropped. */
+	cw_writer_set_patient(p->writer, cw_kernel_has_room(p->kernel));
 	if (p->printer.line.error)
 		say("out of memory, event %llu is not written",
 		    (unsigned long long)e->seq);
@@ -175,20 +179,46 @@ static void deliver_access(struct pipeline *p, struct cw_event *e, const struct 
 
 /* ---- directories that came into a tree ---- */
 
+/*
+ * A folder came into a tree, and which one is not known: its record was lost, or it has another
+ * name by now. Until all trees are walked, every open asks all ancestors: slow, not blind.
+ */
+static void rescan_all_later(struct pipeline *p)
+{
+	if (!p->rescan_all_ns)
+		p->rescan_all_ns = boot_now() + ROOTS_AGAIN_NS;
+}
+
 static void rescan_later(struct pipeline *p, uint32_t index, const char *path)
 {
 	struct rescan *r;
 
 	if (p->n_rescans == RESCANS_MAX) {
-		/* Until the marks are complete every open asks all its ancestors: slow, not blind. */
-		say("more than %d folders came into a tree at once; %s is found by its parents only",
-		    RESCANS_MAX, path);
+		rescan_all_later(p);
 		return;
 	}
 	r = &p->rescan[p->n_rescans++];
 	r->index = index;
 	r->path = strdup(path);
 	r->until_ns = boot_now() + RESCAN_PATIENCE_NS;
+}
+
+/* All marks that generation `gen` of the trees needs are set. */
+static void trees_complete(struct pipeline *p, uint32_t gen)
+{
+	if (p->rescan_all_ns)
+		return;
+	cw_kernel_tree_clean(p->kernel, cw_watch_unstable(p->watch) ? gen - 1 : gen);
+}
+
+static void rescan_all(struct pipeline *p)
+{
+	uint32_t gen = cw_kernel_tree_gen(p->kernel);
+
+	p->rescan_all_ns = 0;
+	cw_watch_rescan_all(p->watch);
+	if (!p->n_rescans)
+		trees_complete(p, gen);
 }
 
 /* The record comes before the move is done: a folder that is not there yet is tried again. */
@@ -199,16 +229,19 @@ static void run_rescans(struct pipeline *p)
 
 	for (unsigned int i = 0; i < p->n_rescans; i++) {
 		struct rescan *r = &p->rescan[i];
-		int done = r->path ? cw_watch_rescan(p->watch, r->index, r->path) : 0;
+		int done = r->path ? cw_watch_rescan(p->watch, r->index, r->path) : -ENOMEM;
 
-		if (done == -ENOENT && boot_now() < r->until_ns)
+		if (done == -ENOENT && boot_now() < r->until_ns) {
 			p->rescan[left++] = *r;
-		else
-			free(r->path);
+			continue;
+		}
+		if (done)
+			rescan_all_later(p);
+		free(r->path);
 	}
 	p->n_rescans = left;
 	if (!left)
-		cw_kernel_tree_clean(p->kernel, gen);
+		trees_complete(p, gen);
 }
 
 /* ---- roots ---- */
@@ -238,11 +271,6 @@ static void root_changed(void *ctx, uint32_t index, enum cw_root_state s)
 	deliver(p, &e);
 }
 
-static bool root_is_away(enum cw_root_state s)
-{
-	return s == CW_ROOT_MISSING || s == CW_ROOT_NOT_A_DIRECTORY || s == CW_ROOT_UNREADABLE;
-}
-
 /* Something happened that may concern a root, but may not be done yet. */
 static void check_roots_soon(struct pipeline *p)
 {
@@ -254,11 +282,25 @@ static void check_roots_soon(struct pipeline *p)
 
 static void check_roots(struct pipeline *p)
 {
+	uint64_t now, wait;
+	bool missing = false;
+
 	cw_watch_check(p->watch, root_changed, p);
-	p->next_roots_ns = 0;
 	for (uint32_t i = 0; i < cw_watch_n(p->watch); i++)
-		if (!p->assets.retired[i] && root_is_away(cw_watch_state(p->watch, i)))
-			p->next_roots_ns = boot_now() + ROOTS_AGAIN_NS;
+		missing = missing || (!p->assets.retired[i] &&
+				      !cw_root_is_there(cw_watch_state(p->watch, i)));
+	p->next_roots_ns = 0;
+	if (!missing) {
+		p->missing_since_ns = 0;
+		return;
+	}
+	/* Who puts another folder in its place does so at once: its content must not be missed. */
+	now = boot_now();
+	if (!p->missing_since_ns)
+		p->missing_since_ns = now;
+	wait = (now - p->missing_since_ns) / 4;
+	p->next_roots_ns = now + (wait < ROOTS_SOON_NS ? ROOTS_SOON_NS :
+				  wait > ROOTS_AGAIN_NS ? ROOTS_AGAIN_NS : wait);
 }
 
 /* ---- records ---- */
@@ -269,6 +311,22 @@ static void take_canary(struct pipeline *p, int answer)
 		deliver_canary(p, false, p->canary.wrong);
 	else if (!p->canary.flying)
 		deliver_canary(p, true, NULL);
+}
+
+/*
+ * Takes in what fanotify has to say about new directories; then, in a while, the kernel side need
+ * not ask every ancestor any more. It tells of one change only as long as it is not clean, so a
+ * change during the reading has to be looked after here.
+ */
+static void read_names(struct pipeline *p)
+{
+	uint32_t gen = cw_kernel_tree_gen(p->kernel);
+
+	cw_watch_read(p->watch);
+	if (!p->next_names_ns || boot_now() < p->next_names_ns)
+		return;
+	trees_complete(p, gen);
+	p->next_names_ns = cw_kernel_tree_gen(p->kernel) != gen ? boot_now() + NAMES_EVERY_NS : 0;
 }
 
 static int take_record(void *ctx, const struct cw_record *r, size_t size)
@@ -287,8 +345,9 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 	case CW_DECODED_NOTHING:
 		return 0;
 	case CW_DECODED_TREE:
-		p->watch_names = 1;
-		check_roots_soon(p);
+		/* Not at once: a compiler makes many, and until then opens ask all ancestors. */
+		if (!p->next_names_ns)
+			p->next_names_ns = boot_now() + NAMES_EVERY_NS;
 		return 0;
 	case CW_DECODED_RESCAN:
 		if (d.path)
@@ -297,6 +356,12 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 	case CW_DECODED_ATTEMPT:
 	case CW_DECODED_EVENT:
 		break;
+	}
+	if (d.asset == CW_ASSET_MAYBE) {
+		read_names(p);
+		d.asset = cw_kernel_marked(p->kernel, d.ino, d.dev);
+		if (d.asset == CW_NO_ASSET)
+			return 0;
 	}
 	cw_enrich_process(p->enrich, d.proc);
 	if (d.proc && !e.process.exe_sha256 && d.proc->sha256[0])
@@ -313,7 +378,8 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 					   cw_assets_identify(&p->assets, &e, &d))
 		deliver_access(p, &e, d.proc);
 	/* A root may be about to be moved or removed. */
-	if ((e.kind == CW_KIND_RENAME || e.kind == CW_KIND_UNLINK) && cw_event_detail(&e, "directory"))
+	if ((e.kind == CW_KIND_RENAME || e.kind == CW_KIND_UNLINK) &&
+	    cw_event_detail(&e, "directory"))
 		check_roots_soon(p);
 	return 0;
 }
@@ -339,6 +405,8 @@ static void fill_name_event(struct pipeline *p, struct cw_event *e, struct cw_na
 	e->asset.access = n->change == CW_NAME_DELETED ? CW_ACCESS_DELETE : CW_ACCESS_WRITE;
 	if (n->change == CW_NAME_DELETED && n->last >= 0)
 		cw_event_add_bool(e, "last", n->last);
+	if (n->change == CW_NAME_LINKED)
+		cw_event_add_string(e, "to", n->path);
 	if (n->change == CW_NAME_MOVED) {
 		if (n->to)
 			cw_event_add_string(e, "to", n->to);
@@ -355,12 +423,17 @@ static void take_name(struct pipeline *p, struct cw_name_event *n)
 	struct cw_proc *proc = NULL;
 	struct cw_task task;
 	struct cw_event e;
-	bool known = !cw_kernel_namer(p->kernel, n->pid, &namer);
+	struct cw_record_process portrait;
+	struct cw_decoded_record nothing;
+	bool known = !cw_kernel_namer(p->kernel, n->pid, &namer, &portrait);
 
 	/* Attributes also change by a write or an unlink: only chmod and its kin are news. */
 	if (n->change == CW_NAME_ATTRIBUTES &&
 	    (!known || namer.op != CW_SYSCALL_ATTR || boot_now() - namer.time_ns > CW_NSEC_PER_SEC))
 		return;
+	/* A record like those of the ring; it is for the table of processes alone. */
+	if (known && portrait.task.start_ns == namer.actor.start_ns)
+		cw_decode_record(p->decode, &portrait, sizeof(portrait), &e, &nothing);
 	fill_name_event(p, &e, n);
 	if (known) {
 		e.boot_ns = namer.time_ns;
@@ -377,6 +450,8 @@ static void take_name(struct pipeline *p, struct cw_name_event *n)
 	cw_enrich_process(p->enrich, proc);
 	cw_decode_fill(&e, proc, &namer.actor);
 	deliver_access(p, &e, proc);
+	/* The kernel side tells the end of those only that it told of on a ring. */
+	cw_decode_ended(p->decode, proc);
 }
 
 /* Returns how long the next event has to wait, in milliseconds; -1: none waits. */
@@ -384,15 +459,9 @@ static int run_names(struct pipeline *p)
 {
 	struct cw_name_event n;
 	uint64_t lost;
-	uint32_t gen = cw_kernel_tree_gen(p->kernel);
 	int r;
 
-	cw_watch_read(p->watch);
-	if (p->watch_names) {
-		/* All that fanotify had to say about new directories is taken in by now. */
-		p->watch_names = 0;
-		cw_kernel_tree_clean(p->kernel, gen);
-	}
+	read_names(p);
 	while ((r = cw_watch_next(p->watch, NAMES_AGE_MS, &n, &lost)) == 1) {
 		if (lost)
 			deliver_gap(p, "names", lost, p->losses_since_ns, boot_now());
@@ -410,7 +479,7 @@ static void tell_losses(struct pipeline *p)
 {
 	static const char *const names[] = {
 		"devices", "files", "processes", "tasks", "opens", "inodes", "executables",
-		"connections", "streams", "uses", "paths",
+		"connections", "streams", "uses", "paths", "attempts",
 	};
 	struct cw_loss_count losses[CW_LOSS_MAX];
 	struct cw_recorder_loss trace;
@@ -423,6 +492,10 @@ static void tell_losses(struct pipeline *p)
 			if (losses[i].count)
 				deliver_gap(p, names[i], losses[i].count, p->losses_since_ns,
 					    losses[i].last_ns);
+	/* That a folder came in may be among it. */
+	if (losses[CW_LOSS_FILES].count && !cw_kernel_tree_is_clean(p->kernel) &&
+	    !cw_watch_unstable(p->watch))
+		rescan_all_later(p);
 	p->losses_since_ns = now;
 	if (p->writer && cw_writer_take_loss(p->writer, &out))
 		deliver_gap(p, "output", out.lines, out.from_ns, out.to_ns);
@@ -505,6 +578,8 @@ static void apply_assets(struct pipeline *p, bool quiet)
 	if (!quiet && found.data)
 		fprintf(stderr, "\nWatching\n%s", found.data);
 	say_lines("", problems.data);
+	if (!p->n_rescans)
+		trees_complete(p, cw_kernel_tree_gen(p->kernel));
 	check_roots(p);
 }
 
@@ -816,8 +891,12 @@ static int next_deadline(const struct pipeline *p, int names_ms)
 		at = p->end_ns;
 	if (p->next_roots_ns && p->next_roots_ns < at)
 		at = p->next_roots_ns;
+	if (p->next_names_ns && p->next_names_ns < at)
+		at = p->next_names_ns;
 	if (p->canary.flying && p->canary.since_ns + CANARY_PATIENCE_NS < at)
 		at = p->canary.since_ns + CANARY_PATIENCE_NS;
+	if (p->rescan_all_ns && p->rescan_all_ns < at)
+		at = p->rescan_all_ns;
 	if (p->n_rescans && now + 10 * 1000000 < at)
 		at = now + 10 * 1000000;
 	if (has_trouble(p) && now + CW_NSEC_PER_SEC / 4 < at)
@@ -833,6 +912,8 @@ static void run_deadlines(struct pipeline *p)
 
 	if (p->next_roots_ns && now >= p->next_roots_ns)
 		check_roots(p);
+	if (p->rescan_all_ns && now >= p->rescan_all_ns)
+		rescan_all(p);
 	run_canary(p);
 	if (p->end_ns && now >= p->end_ns)
 		p->stopping = true;
@@ -842,9 +923,9 @@ static void drain(struct pipeline *p)
 {
 	update_wall(p);
 	cw_kernel_consume(p->kernel, take_record, p);
+	tell_losses(p); /* before any tree is said to be complete */
 	if (p->n_rescans)
 		run_rescans(p);
-	tell_losses(p);
 }
 
 static void loop(struct pipeline *p)
@@ -855,6 +936,7 @@ static void loop(struct pipeline *p)
 		{ .fd = cw_watch_fd(p->watch), .events = POLLIN },
 		{ .fd = p->uevents, .events = POLLIN },
 		{ .fd = p->mounts, .events = POLLPRI },
+		{ .fd = cw_watch_roots_fd(p->watch), .events = POLLIN },
 	};
 	int names_ms = 0;
 
@@ -873,6 +955,8 @@ static void loop(struct pipeline *p)
 			check_roots(p);
 			cw_watch_mounts(p->watch);
 		}
+		if (fds[5].revents & POLLIN)
+			check_roots(p);
 		run_deadlines(p);
 		tell_output(p);
 	}
@@ -947,6 +1031,8 @@ int cw_pipeline_run(const struct cw_run_config *config)
 	}
 	if (!open_kernel(&p) && !open_output(&p)) {
 		if (!open_trace(&p) && !start(&p)) {
+			/* The kernel's type information is large, and was needed only to load. */
+			malloc_trim(0);
 			if (!config->quiet)
 				fprintf(stderr, "\ncamwarden: %s%s; Ctrl-C ends\n",
 					config->record ? "recording to " : "watching",

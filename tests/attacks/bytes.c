@@ -357,7 +357,8 @@ static int run_core(const struct attack *a)
 		closedir(dir);
 	errno = ENODATA;
 	return found ? attack_reached(a, &a->stat, a->target, "found in the core dump") :
-		       attack_fail(a, "core dump %s", WCOREDUMP(status) ? "written" : "not written");
+		       attack_fail(a, "core dump %s",
+				   WCOREDUMP(status) ? "written" : "not written");
 }
 
 const struct attack_case cases_bytes[] = {

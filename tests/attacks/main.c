@@ -125,7 +125,8 @@ static int parse(int argc, char **argv, struct options *o)
 		case 'f':
 			c = number_of(optarg, 100000);
 			if (c < 1)
-				return 1 + usage_error("--frames: not a number of frames: ", optarg);
+				return 1 + usage_error("--frames: not a number of frames: ",
+						       optarg);
 			o->frames = (unsigned int)c;
 			break;
 		case 'h':

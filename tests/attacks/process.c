@@ -65,7 +65,8 @@ int holder_start(const struct attack *a, struct holder *h, hold_fn hold)
 		close(pair[0]);
 		a->result->held.pid = getpid();
 		status = hold(a, pair[1]);
-		if (send(pair[1], &status, sizeof(status), MSG_NOSIGNAL) == sizeof(status) && !status)
+		if (send(pair[1], &status, sizeof(status), MSG_NOSIGNAL) == sizeof(status) &&
+		    !status)
 			while (recv(pair[1], &end, 1, 0) < 0 && errno == EINTR)
 				;
 		_exit(0);

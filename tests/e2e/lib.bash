@@ -20,6 +20,7 @@
 #   scenario TITLE FUNCTION       runs FUNCTION in a subshell in which any failing command ends it
 #   skip_scenario REASON          inside FUNCTION: what is missing
 #   fail MESSAGE                  inside FUNCTION
+#   holds EVENT FILTER…           inside FUNCTION: jq's FILTERs are true of the event
 #   scenarios_done                last line of the file: the plan; without it the file counts as dead
 # $CW_FILTER, a regular expression, selects by title. Head comments of scenario files tell
 # scripts/test how to boot:  "# vm: --vivid n_devs=2 --disk 64"  and  "# limit: 240" (seconds).
@@ -97,7 +98,7 @@ cw_report() {
 	[[ ! -s ${CW_LOG:-} ]] || { echo "its messages:"; tail -n 20 "$CW_LOG"; }
 	[[ ! -s ${CW_EVENTS:-} ]] || {
 		echo "its last events, of $(wc -l <"$CW_EVENTS"):"
-		tail -n 12 "$CW_EVENTS" | jq -c -R 'fromjson? | {seq, time, kind, result,
+		tail -n 12 "$CW_EVENTS" | jq -c -R 'fromjson? | select(.kind != "coverage") | {seq, time, kind, result,
 			asset: .asset.name, path: .asset.path, exe: .process.exe,
 			origin: .origin.type, detail, decision: .verdict.decision,
 			class: .verdict.class, why: .verdict.why}
@@ -125,6 +126,22 @@ skip_scenario() {
 declare -F fail >/dev/null || fail() {
 	echo "$*" >&2
 	return 1
+}
+
+# holds EVENT FILTER…: each is true of the event; one call of jq for all of them.
+holds() {
+	local event=$1 program=empty number=0 filter wrong
+
+	shift
+	[[ -n $event ]] || fail "there is no event"
+	for filter; do
+		program+=", ((try ($filter) catch false) as \$ok | if \$ok then empty else
+			\$ARGS.positional[$((number++))] end)"
+	done
+	wrong=$(jq -r "$program" --args "$@" <<<"$event")
+	[[ -z $wrong ]] || fail "not true: $wrong; of $(jq -c '{seq, kind, probe, result,
+		path: .asset.path, detail, origin, verdict,
+		process: (.process | {pid, exe, unit, user, ancestors})}' <<<"$event")"
 }
 
 scenario() {

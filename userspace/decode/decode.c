@@ -147,6 +147,19 @@ static void name_lineage(struct cw_decode *d, struct cw_proc *p)
 		p->via = copy_string(d->ops.exe_path(d->ops.ctx, &p->task.conn.via));
 }
 
+/* Pseudo terminals are "pts0" to the kernel and pts/0 to everybody else. */
+static void take_tty(struct cw_proc *p, const struct cw_task *t)
+{
+	char *tty = p->task.tty;
+
+	memcpy(tty, t->tty, CW_TTY_SIZE);
+	tty[CW_TTY_SIZE - 1] = '\0';
+	if (strncmp(tty, "pts", 3) || tty[3] < '0' || tty[3] > '9')
+		return;
+	memmove(tty + 4, tty + 3, CW_TTY_SIZE - 5);
+	tty[3] = '/';
+}
+
 struct cw_proc *cw_decode_process(struct cw_decode *d, uint32_t tgid, uint64_t start_ns)
 {
 	struct cw_proc *p = find_or_add(d, tgid, start_ns);
@@ -155,6 +168,7 @@ struct cw_proc *cw_decode_process(struct cw_decode *d, uint32_t tgid, uint64_t s
 	/* Its record was lost: the maps of the kernel side may still know it. */
 	if (p && !p->known && !d->ops.task(d->ops.ctx, tgid, &t) && t.start_ns == start_ns) {
 		p->task = t;
+		take_tty(p, &t);
 		p->known = true;
 		p->exe = exe_known(&t.exe) ? copy_string(d->ops.exe_path(d->ops.ctx, &t.exe)) :
 					     NULL;
@@ -208,6 +222,9 @@ static void remember_open(struct cw_decode *d, uint64_t id, const char *path)
 {
 	struct open_path *o = &d->opens[id % OPENS_MAX];
 
+	/* What was recalled from here a moment ago is what stands here. */
+	if (!id || (path && o->id == id && o->path == path))
+		return;
 	free(o->path);
 	o->path = copy_string(path);
 	o->id = id;
@@ -222,22 +239,48 @@ static const char *recall_open(struct cw_decode *d, uint64_t id)
 
 /* ---- records ---- */
 
+static size_t argv_len(const struct cw_record_process *r)
+{
+	return r->argv_len < CW_ARGV_SIZE ? r->argv_len : CW_ARGV_SIZE;
+}
+
 static void take_argv(struct cw_proc *p, const struct cw_record_process *r)
 {
-	size_t len = r->argv_len < CW_ARGV_SIZE ? r->argv_len : CW_ARGV_SIZE, n = 0;
+	size_t len = argv_len(r), n = 0, last;
 	const char *s;
 
 	p->argv_cut = r->argv_total > len;
+	p->argv_len = 0;
 	if (!len)
 		return;
 	p->argv_data = calloc(1, len + 1);
 	if (!p->argv_data)
 		return;
+	p->argv_len = len;
 	memcpy(p->argv_data, r->argv, len);
 	for (s = p->argv_data; s < p->argv_data + len && n < CW_ARGS_MAX; s += strlen(s) + 1)
 		p->argv[n++] = s;
-	p->argv[n] = NULL;
 	p->argv_cut = p->argv_cut || s < p->argv_data + len;
+	/* A title that a program wrote over its arguments, padded: "sshd: alice [priv]". */
+	for (last = n; last > 1 && !*p->argv[last - 1]; last--)
+		;
+	if (last == 1 && n > 2)
+		n = 1;
+	p->argv[n] = NULL;
+}
+
+/*
+ * Both rings bring it; the second time nothing is new, unless it has exec'ed since, hangs on a
+ * connection now, or was moved to another control group.
+ */
+static bool is_news(const struct cw_proc *p, const struct cw_record_process *r)
+{
+	return !p->known || !p->argv_data || p->argv_len != argv_len(r) ||
+	       memcmp(p->argv_data, r->argv, p->argv_len) != 0 ||
+	       memcmp(&p->task.exe, &r->task.exe, sizeof(r->task.exe)) != 0 ||
+	       (r->task.conn.family &&
+		memcmp(&p->task.conn, &r->task.conn, sizeof(r->task.conn)) != 0) ||
+	       p->cgroup_id != r->cgroup_id;
 }
 
 static void take_process(struct cw_decode *d, const struct cw_record_process *r)
@@ -247,13 +290,16 @@ static void take_process(struct cw_decode *d, const struct cw_record_process *r)
 
 	if (!p)
 		return;
-	/* Both rings bring it; the second time nothing is new unless it has exec'ed since. */
-	if (p->known && p->argv_data && !memcmp(&p->task.exe, &r->task.exe, sizeof(r->task.exe)) &&
-	    r->argv_len && !memcmp(p->argv_data, r->argv, r->argv_len < CW_ARGV_SIZE ? r->argv_len :
-								       CW_ARGV_SIZE))
+	/* One ring may bring what was before an exec later than the other what was after it. */
+	if (p->known && r->hdr.time_ns < p->record_ns)
+		return;
+	p->record_ns = r->hdr.time_ns;
+	take_tty(p, &r->task);
+	if (!is_news(p, r))
 		return;
 	forget_facts(p);
 	p->task = r->task;
+	take_tty(p, &r->task);
 	/* Of what was there before, the connection was worked out after this record was made. */
 	if (r->task.flags & CW_TASK_SEEDED && !r->task.conn.family &&
 	    !d->ops.task(d->ops.ctx, r->task.tgid, &now) && now.start_ns == r->task.start_ns)
@@ -268,15 +314,14 @@ static void take_process(struct cw_decode *d, const struct cw_record_process *r)
 	cw_buf_reset(&d->target);
 	cw_decode_path(&d->target, r->cgroup,
 		       r->cgroup_len < CW_CGROUP_SIZE ? r->cgroup_len : CW_CGROUP_SIZE, 0, NULL);
+	p->cgroup_id = r->cgroup_id;
 	p->cgroup = r->cgroup_id ? copy_string(d->target.data) : NULL;
 	name_lineage(d, p);
 }
 
 /* Records about an ended process may still be on their way: it stays for a while. */
-static void take_exit(struct cw_decode *d, const struct cw_record_exit *r)
+void cw_decode_ended(struct cw_decode *d, struct cw_proc *p)
 {
-	struct cw_proc *p = find(d, r->tgid, r->start_ns);
-
 	if (!p || p->exited)
 		return;
 	take_off(&d->live, p);
@@ -284,6 +329,11 @@ static void take_exit(struct cw_decode *d, const struct cw_record_exit *r)
 	put_on(&d->ended, p);
 	if (d->ended.n > ENDED_MAX)
 		drop(d, d->ended.oldest);
+}
+
+static void take_exit(struct cw_decode *d, const struct cw_record_exit *r)
+{
+	cw_decode_ended(d, find(d, r->tgid, r->start_ns));
 }
 
 static void fill_origin(struct cw_event *e, const struct cw_proc *p, const struct cw_actor *a)
@@ -312,7 +362,7 @@ void cw_decode_fill(struct cw_event *e, const struct cw_proc *p, const struct cw
 	out->pid = a->tgid;
 	out->tid = a->tid;
 	out->start_ns = a->start_ns;
-	out->comm = a->comm;
+	out->comm = memchr(a->comm, '\0', sizeof(a->comm)) ? a->comm : NULL;
 	out->uid = a->uid;
 	out->euid = a->euid;
 	out->gid = a->gid;
@@ -366,6 +416,14 @@ static double seconds_between(uint64_t from, uint64_t to)
 	return to > from ? (double)(to - from) / 1e9 : 0;
 }
 
+static void add_error(struct cw_event *e, int32_t result)
+{
+	const char *name = result < 0 && result > -4096 ? strerrorname_np(-result) : NULL;
+
+	if (name)
+		cw_event_add_string(e, "error", name);
+}
+
 static void add_details(struct cw_event *e, const struct cw_record_access *r)
 {
 	bool other = r->opener_tgid && r->opener_tgid != r->actor.tgid;
@@ -384,18 +442,22 @@ static void add_details(struct cw_event *e, const struct cw_record_access *r)
 		break;
 	case CW_OP_CLOSE:
 		cw_event_add_double(e, "seconds", seconds_between(r->since_ns, r->hdr.time_ns));
-		cw_event_add_uint(e, "bytes", r->bytes);
+		/* Without a hook at the end of a file, its position is gone with it. */
+		if (r->hdr.rung != CW_RUNG_TRACEPOINT)
+			cw_event_add_uint(e, "bytes", r->bytes);
 		break;
 	case CW_OP_UNLINK:
 		if (!S_ISDIR(r->mode) && r->nlink)
 			cw_event_add_bool(e, "last", r->nlink == 1);
 		break;
 	case CW_OP_TRUNCATE:
-		cw_event_add_uint(e, "size_before", r->size_bytes);
+		/* A system call tells when it is done: the old size is not known any more. */
+		if (r->hdr.rung != CW_RUNG_TRACEPOINT)
+			cw_event_add_uint(e, "size_before", r->size_bytes);
 		cw_event_add_uint(e, "size_after", r->bytes);
 		break;
 	case CW_OP_DENIED:
-		cw_event_add_string(e, "error", strerrorname_np(-r->result));
+		add_error(e, r->result);
 		break;
 	}
 	if (other) {
@@ -446,7 +508,7 @@ static int decode_access(struct cw_decode *d, const struct cw_record_access *r, 
 	const struct cw_actor *a = &r->actor;
 	struct cw_proc *p;
 
-	if (r->op >= CW_OP_MAX || r->hdr.rung >= CW_RUNG_MAX)
+	if (r->op >= CW_OP_MAX)
 		return -EBADMSG;
 	e->kind = kinds[r->op];
 	e->result = r->result;
@@ -475,13 +537,15 @@ static int decode_attempt(struct cw_decode *d, const struct cw_record_attempt *r
 	e->result = r->result;
 	ret->proc = cw_decode_process(d, r->actor.tgid, r->actor.start_ns);
 	cw_decode_fill(e, ret->proc, &r->actor);
-	if (r->result)
-		cw_event_add_string(e, "error", strerrorname_np(-r->result));
+	add_error(e, r->result);
 	cw_buf_reset(&d->path);
 	cw_buf_add(&d->path, r->path, len);
 	ret->type = CW_DECODED_ATTEMPT;
 	ret->path = d->path.data ? d->path.data : "";
 	ret->dirfd = r->dirfd;
+	if (r->base_len && !(r->base_flags & (CW_PATH_CUT | CW_PATH_IN_FS)))
+		ret->base = turn_path(d, &d->target, r->base, r->base_len, r->base_flags,
+				      CW_NO_ASSET);
 	return 0;
 }
 
@@ -509,7 +573,7 @@ int cw_decode_record(struct cw_decode *d, const void *data, size_t size,
 	const struct cw_record *h = data;
 
 	if (size < sizeof(*h) || h->type >= CW_ARRAY_SIZE(sizes) || !sizes[h->type] ||
-	    h->size < sizes[h->type] || size < h->size)
+	    h->size < sizes[h->type] || size < h->size || h->rung >= CW_RUNG_MAX)
 		return -EBADMSG;
 	memset(ret_event, 0, sizeof(*ret_event));
 	memset(ret, 0, sizeof(*ret));

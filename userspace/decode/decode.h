@@ -28,8 +28,8 @@ void cw_decode_free(struct cw_decode *d);
 enum cw_decoded {
 	CW_DECODED_NOTHING, /* a record for the tables alone */
 	CW_DECODED_EVENT,
-	CW_DECODED_ATTEMPT, /* an event whose object the caller has to look up: ret_path, dirfd */
-	CW_DECODED_RESCAN,  /* the directory ret_path of asset index has come in */
+	CW_DECODED_ATTEMPT, /* an event whose object the caller has to look up: path, dirfd */
+	CW_DECODED_RESCAN,  /* the directory `path` of asset index has come in */
 	CW_DECODED_TREE,
 };
 
@@ -43,18 +43,24 @@ struct cw_decoded_record {
 	uint32_t dev;
 	uint32_t mode;
 	const char *path; /* attempt: as given; rescan: where */
+	const char *base; /* attempt: what a relative path starts from; NULL: unknown */
 	int32_t dirfd;
 };
 
 /*
- * Fills *ret_event, except its times of day, sequence and names that enrichment finds. -EBADMSG: not
- * a record of this version; nothing is taken from it.
+ * Fills *ret_event, except its times of day, sequence and names that enrichment finds. -EBADMSG:
+ * not a record of this version; nothing is taken from it.
  */
 int cw_decode_record(struct cw_decode *d, const void *data, size_t size,
 		     struct cw_event *ret_event, struct cw_decoded_record *ret);
 
 /* The process of that key, known or not; NULL: no memory. */
 struct cw_proc *cw_decode_process(struct cw_decode *d, uint32_t tgid, uint64_t start_ns);
+/*
+ * The process has ended, or no record will tell that it has: it is kept for the records that may
+ * still come, and is among the first to go.
+ */
+void cw_decode_ended(struct cw_decode *d, struct cw_proc *p);
 /* Fills the process and origin parts of an event. */
 void cw_decode_fill(struct cw_event *e, const struct cw_proc *p, const struct cw_actor *a);
 

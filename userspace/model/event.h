@@ -120,10 +120,10 @@ struct cw_asset {
 	enum cw_asset_kind kind;
 	const char *path;  /* as the kernel resolves the object; NULL where it cannot */
 	const char *root;  /* recordings: the watched directory that the object belongs to */
-	const char *node;  /* devices: the kernel's own name, "/dev/video0", whatever path was used */
+	const char *node;  /* devices: the kernel's own name, whatever path was used */
 	const char *by_id; /* devices: a stable link of udev to the node; NULL: none */
 	bool path_partial; /* the path was longer than the record could take: its head is cut */
-	uint32_t dev_major; /* cameras, microphones, disks: of the node; files: of the file system */
+	uint32_t dev_major; /* of the node of a device; of the file system of a file */
 	uint32_t dev_minor;
 	uint64_t inode;
 	uint32_t access; /* enum cw_access */

@@ -15,6 +15,7 @@ struct cw_proc {
 	struct cw_proc *hash_next;
 	struct cw_proc *newer, *older; /* least recently used goes first */
 	struct cw_task task;	       /* origin and lineage, as of the last exec */
+	uint64_t record_ns;	       /* when the record was made that all this is from */
 	uint32_t ns_pid;
 	bool known;    /* the kernel side's record of it was seen */
 	bool enriched; /* the facts below were looked for */
@@ -22,7 +23,9 @@ struct cw_proc {
 	bool argv_cut;
 	char *exe; /* allocated; NULL: unknown */
 	char *cgroup;
+	uint64_t cgroup_id;
 	char *argv_data;		  /* the strings that argv points into */
+	size_t argv_len;
 	const char *argv[CW_ARGS_MAX + 1]; /* NULL-terminated; argv[0] NULL: unknown */
 	char *ancestor_exe[CW_LINEAGE_MAX];
 	char *via;

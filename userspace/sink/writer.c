@@ -22,6 +22,7 @@
 
 #define RETRY_MS     200
 #define AGAIN_MS     10 /* poll(2) said writable and write(2) EAGAIN: do not spin */
+#define PATIENCE_MS  100 /* the caller's, for a queue that is full */
 #define GRACE_MS     100 /* for the thread to notice that the time of close is over */
 #define LOSS_ROOM    8192
 #define ROOM_MIN     256
@@ -55,6 +56,9 @@ struct cw_writer {
 	pthread_mutex_t lock; /* for all below */
 	pthread_cond_t wake;
 	pthread_cond_t ended;
+	pthread_cond_t taken; /* room was made */
+	bool patient; /* of the caller alone */
+	bool stuck; /* nothing was, for as long as the caller waits */
 	size_t head, used;
 	struct target next; /* reopened, not yet in use */
 	struct cw_writer_loss loss;
@@ -268,6 +272,8 @@ static void consume(struct cw_writer *w, size_t n)
 		w->done = 0;
 		ring_pop(w, &en);
 	}
+	w->stuck = false;
+	pthread_cond_signal(&w->taken);
 }
 
 static void set_error(struct cw_writer *w, int error)
@@ -278,6 +284,7 @@ static void set_error(struct cw_writer *w, int error)
 static void fail(struct cw_writer *w, int error)
 {
 	set_error(w, error);
+	pthread_cond_signal(&w->taken);
 	if (error == -EPIPE || error == -ECONNRESET || (error == -EIO && w->out.terminal)) {
 		__atomic_store_n(&w->broken, true, __ATOMIC_RELAXED);
 		drop_queue(w);
@@ -354,6 +361,7 @@ static void writer_free(struct cw_writer *w)
 	close(w->wake_fd);
 	pthread_cond_destroy(&w->wake);
 	pthread_cond_destroy(&w->ended);
+	pthread_cond_destroy(&w->taken);
 	pthread_mutex_destroy(&w->lock);
 	free(w->path);
 	free(w);
@@ -413,6 +421,7 @@ static void init_locks(struct cw_writer *w)
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->wake, &attr);
 	pthread_cond_init(&w->ended, &attr);
+	pthread_cond_init(&w->taken, &attr);
 	pthread_condattr_destroy(&attr);
 }
 
@@ -451,6 +460,31 @@ int cw_writer_open(const char *path, size_t room, struct cw_writer **ret_writer)
 	return 0;
 }
 
+static bool has_room(const struct cw_writer *w, size_t len)
+{
+	return !w->broken && len <= w->room && sizeof(struct entry) + len <= w->room - w->used;
+}
+
+/*
+ * A burst can come faster than the other end takes it. Called with the lock held. One that does
+ * not move costs the caller one wait, not one a line.
+ */
+static void wait_for_room(struct cw_writer *w, size_t len)
+{
+	struct timespec until;
+
+	deadline_in(PATIENCE_MS, &until);
+	while (w->patient && !has_room(w, len) && len < w->room / 2 && !w->error && !w->broken &&
+	       !w->stuck)
+		if (pthread_cond_timedwait(&w->taken, &w->lock, &until) == ETIMEDOUT)
+			w->stuck = true;
+}
+
+void cw_writer_set_patient(struct cw_writer *w, bool patient)
+{
+	w->patient = patient;
+}
+
 bool cw_writer_put(struct cw_writer *w, const char *data, size_t len, uint64_t boot_ns)
 {
 	struct entry en = { .len = len, .boot_ns = boot_ns };
@@ -459,7 +493,8 @@ bool cw_writer_put(struct cw_writer *w, const char *data, size_t len, uint64_t b
 	if (!len)
 		return true;
 	pthread_mutex_lock(&w->lock);
-	fits = !w->broken && len <= w->room && sizeof(en) + len <= w->room - w->used;
+	wait_for_room(w, len);
+	fits = has_room(w, len);
 	if (fits) {
 		ring_in(w, w->head + w->used, &en, sizeof(en));
 		ring_in(w, w->head + w->used + sizeof(en), data, len);

@@ -30,11 +30,16 @@ struct cw_writer_loss {
  */
 int cw_writer_open(const char *path, size_t room, struct cw_writer **ret_writer);
 /*
- * Never blocks. One call, one line (or several that belong together). False: counted as lost. While
- * the disk is full, what is queued waits and the write is tried again five times a second; a line
- * that was written in part goes on where it stopped.
+ * Never blocks, unless the caller is patient. One call, one line (or several that belong
+ * together). False: counted as lost. While the disk is full, what is queued waits and the write is
+ * tried again five times a second; a line that was written in part goes on where it stopped.
  */
 bool cw_writer_put(struct cw_writer *w, const char *data, size_t len, uint64_t boot_ns);
+/*
+ * From now on a full queue is waited for, as long as writes go on: 100 ms for a line at most, and
+ * not again before something was written. For a caller who has room elsewhere meanwhile.
+ */
+void cw_writer_set_patient(struct cw_writer *w, bool patient);
 /*
  * True and the loss, if there was one and the queue has room again for the line that tells of it:
  * 8 KiB, or half of a smaller queue. Never true while the writer is broken.

@@ -2,17 +2,20 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 
 #include "abi.h" /* types of the skeleton */
 #include "probes.skel.h"
 #include "source/kernel.h"
+#include "source/ringbuf.h"
 
 #define MODULE_PROGRAMS_MAX 2
 
 struct cw_kernel {
 	struct probes_bpf *skel;
-	struct ring_buffer *rings;
+	struct cw_ringbuf ring[CW_RING_MAX];
+	int poll_fd; /* readable when a ring is */
 	struct bpf_link *links[CW_PROGRAMS_MAX];
 	unsigned int n_links;
 	struct bpf_link *module_links[MODULE_PROGRAMS_MAX];
@@ -20,7 +23,6 @@ struct cw_kernel {
 	struct cw_loss_count told[CW_LOSS_MAX];
 	cw_record_fn fn;
 	void *ctx;
-	int consumed;
 };
 
 static const char *const module_programs[MODULE_PROGRAMS_MAX] = { "tp__v4l2_dqbuf",
@@ -41,10 +43,10 @@ static const struct {
 } syscalls[] = {
 #ifdef __NR_open
 	{ __NR_open, NR32(5), CW_SYSCALL_OPEN, CW_CAP_OPEN },
-	{ __NR_creat, NR32(8), CW_SYSCALL_OPEN, CW_CAP_OPEN },
+	{ __NR_creat, NR32(8), CW_SYSCALL_CREAT, CW_CAP_OPEN },
 	{ __NR_unlink, NR32(10), CW_SYSCALL_NAME, CW_CAP_NAMES },
 	{ __NR_rmdir, NR32(40), CW_SYSCALL_NAME, CW_CAP_NAMES },
-	{ __NR_link, NR32(9), CW_SYSCALL_NAME, CW_CAP_NAMES },
+	{ __NR_link, NR32(9), CW_SYSCALL_LINK, CW_CAP_NAMES },
 	{ __NR_rename, NR32(38), CW_SYSCALL_TREE, CW_CAP_NAMES },
 	{ __NR_mkdir, NR32(39), CW_SYSCALL_TREE, CW_CAP_NAMES },
 	{ __NR_chmod, NR32(15), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
@@ -60,7 +62,7 @@ static const struct {
 	{ -1, NR32(239), CW_SYSCALL_USE1, CW_CAP_USE },
 #endif
 	{ __NR_openat, NR32(295), CW_SYSCALL_OPENAT, CW_CAP_OPEN },
-	{ __NR_openat2, NR32(437), CW_SYSCALL_OPENAT, CW_CAP_OPEN },
+	{ __NR_openat2, NR32(437), CW_SYSCALL_OPENAT2, CW_CAP_OPEN },
 	{ __NR_open_by_handle_at, NR32(342), CW_SYSCALL_OPEN_BY_HANDLE, CW_CAP_OPEN },
 	{ __NR_accept, -1, CW_SYSCALL_ACCEPT, CW_CAP_CONNECTION },
 	{ __NR_accept4, NR32(364), CW_SYSCALL_ACCEPT, CW_CAP_CONNECTION },
@@ -73,8 +75,17 @@ static const struct {
 	{ 452 /* fchmodat2 */, NR32(452), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
 	{ __NR_fchown, NR32(207), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
 	{ __NR_fchownat, NR32(298), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
+	/* Access lists are extended attributes. */
+	{ __NR_setxattr, NR32(226), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
+	{ __NR_lsetxattr, NR32(227), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
+	{ __NR_fsetxattr, NR32(228), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
+	{ __NR_removexattr, NR32(235), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
+	{ __NR_lremovexattr, NR32(236), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
+	{ __NR_fremovexattr, NR32(237), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
+	{ 463 /* setxattrat */, NR32(463), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
+	{ 466 /* removexattrat */, NR32(466), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
 	{ __NR_unlinkat, NR32(301), CW_SYSCALL_NAME, CW_CAP_NAMES },
-	{ __NR_linkat, NR32(303), CW_SYSCALL_NAME, CW_CAP_NAMES },
+	{ __NR_linkat, NR32(303), CW_SYSCALL_LINK, CW_CAP_NAMES },
 	{ __NR_mkdirat, NR32(296), CW_SYSCALL_TREE, CW_CAP_NAMES },
 #ifdef __NR_renameat
 	{ __NR_renameat, NR32(302), CW_SYSCALL_TREE, CW_CAP_NAMES },
@@ -164,7 +175,7 @@ static void choose_programs(struct probes_bpf *skel, const struct cw_ladder *l, 
 static void size_rings(struct probes_bpf *skel)
 {
 	long page = sysconf(_SC_PAGESIZE);
-	__u32 devices = 256 * 1024, files = 1024 * 1024;
+	__u32 devices = 512 * 1024, files = 4 * 1024 * 1024;
 
 	if (page > 0 && devices < (__u32)page)
 		devices = (__u32)page;
@@ -213,16 +224,28 @@ static int take_record(void *ctx, void *data, size_t size)
 {
 	struct cw_kernel *k = ctx;
 
-	k->consumed++;
 	return k->fn(k->ctx, data, size);
+}
+
+static int open_ring(struct cw_kernel *k, enum cw_ring ring, const struct bpf_map *map)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+	int r = cw_ringbuf_open(&k->ring[ring], bpf_map__fd(map), bpf_map__max_entries(map));
+
+	if (r)
+		return r;
+	return epoll_ctl(k->poll_fd, EPOLL_CTL_ADD, bpf_map__fd(map), &e) ? -errno : 0;
 }
 
 static int open_rings(struct cw_kernel *k)
 {
-	k->rings = ring_buffer__new(bpf_map__fd(k->skel->maps.ring_devices), take_record, k, NULL);
-	if (!k->rings)
+	int r;
+
+	k->poll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (k->poll_fd < 0)
 		return -errno;
-	return ring_buffer__add(k->rings, bpf_map__fd(k->skel->maps.ring_files), take_record, k);
+	r = open_ring(k, CW_RING_DEVICES, k->skel->maps.ring_devices);
+	return r ? r : open_ring(k, CW_RING_FILES, k->skel->maps.ring_files);
 }
 
 int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors,
@@ -233,6 +256,7 @@ int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors,
 
 	if (!k)
 		return -ENOMEM;
+	k->poll_fd = -1;
 	libbpf_set_print(keep_words);
 	libbpf_words[0] = '\0';
 	LIBBPF_OPTS(bpf_object_open_opts, oo, .kernel_log_level = getenv("CW_STATS") ? 4 : 0);
@@ -272,7 +296,9 @@ void cw_kernel_close(struct cw_kernel *k)
 		bpf_link__destroy(k->links[i]);
 	for (int i = 0; i < MODULE_PROGRAMS_MAX; i++)
 		bpf_link__destroy(k->module_links[i]);
-	ring_buffer__free(k->rings);
+	for (int i = 0; i < CW_RING_MAX; i++)
+		cw_ringbuf_close(&k->ring[i]);
+	cw_closep(&k->poll_fd);
 	probes_bpf__destroy(k->skel);
 	free(k);
 }
@@ -397,22 +423,41 @@ void cw_kernel_tree_clean(struct cw_kernel *k, uint32_t gen)
 	__atomic_store_n(&k->skel->bss->tree_clean, gen, __ATOMIC_SEQ_CST);
 }
 
+bool cw_kernel_tree_is_clean(const struct cw_kernel *k)
+{
+	return cw_kernel_tree_gen(k) ==
+	       __atomic_load_n(&k->skel->bss->tree_clean, __ATOMIC_SEQ_CST);
+}
+
 /* ---- what comes out ---- */
 
 int cw_kernel_fd(const struct cw_kernel *k)
 {
-	return ring_buffer__epoll_fd(k->rings);
+	return k->poll_fd;
+}
+
+bool cw_kernel_has_room(const struct cw_kernel *k)
+{
+	for (int i = 0; i < CW_RING_MAX; i++)
+		if (cw_ringbuf_fill(&k->ring[i]) > k->ring[i].size / 2)
+			return false;
+	return true;
 }
 
 int cw_kernel_consume(struct cw_kernel *k, cw_record_fn fn, void *ctx)
 {
-	int r;
+	int n = 0;
 
 	k->fn = fn;
 	k->ctx = ctx;
-	k->consumed = 0;
-	r = ring_buffer__consume(k->rings);
-	return r < 0 ? r : k->consumed;
+	for (int i = 0; i < CW_RING_MAX; i++) {
+		int r = cw_ringbuf_consume(&k->ring[i], take_record, k);
+
+		if (r < 0)
+			return r;
+		n += r;
+	}
+	return n;
 }
 
 bool cw_kernel_take_losses(struct cw_kernel *k, struct cw_loss_count ret_losses[CW_LOSS_MAX])
@@ -484,10 +529,16 @@ int cw_kernel_exe(struct cw_kernel *k, const struct cw_exe_key *key, struct cw_e
 				    sizeof(*ret_exe), 0);
 }
 
-int cw_kernel_namer(struct cw_kernel *k, uint32_t tgid, struct cw_namer *ret_namer)
+int cw_kernel_namer(struct cw_kernel *k, uint32_t tgid, struct cw_namer *ret_namer,
+		    struct cw_record_process *ret_process)
 {
-	return bpf_map__lookup_elem(k->skel->maps.namers, &tgid, sizeof(tgid), ret_namer,
-				    sizeof(*ret_namer), 0);
+	int r = bpf_map__lookup_elem(k->skel->maps.namers, &tgid, sizeof(tgid), ret_namer,
+				     sizeof(*ret_namer), 0);
+
+	if (!r && bpf_map__lookup_elem(k->skel->maps.portraits, &tgid, sizeof(tgid), ret_process,
+				       sizeof(*ret_process), 0))
+		memset(ret_process, 0, sizeof(*ret_process));
+	return r;
 }
 
 static int run_iterator(struct bpf_program *p, void (*fn)(void *ctx, const struct cw_found *f),

@@ -41,8 +41,11 @@ size_t cw_kernel_n_marks(const struct cw_kernel *k);
 /* Generation of the trees; marks are complete for `gen` when the caller says so. */
 uint32_t cw_kernel_tree_gen(const struct cw_kernel *k);
 void cw_kernel_tree_clean(struct cw_kernel *k, uint32_t gen);
+bool cw_kernel_tree_is_clean(const struct cw_kernel *k);
 
 /* Readable when records wait. */
+/* True while every ring is less than half full: the caller can take its time. */
+bool cw_kernel_has_room(const struct cw_kernel *k);
 int cw_kernel_fd(const struct cw_kernel *k);
 typedef int (*cw_record_fn)(void *ctx, const struct cw_record *r, size_t size);
 /* Hands every waiting record to `fn`, the devices' first. Negative errno, or how many. */
@@ -61,7 +64,9 @@ int cw_kernel_set_conn(struct cw_kernel *k, uint32_t tgid, uint64_t start_ns,
 /* Tells that a socket was accepted before the agent started. */
 int cw_kernel_set_inbound(struct cw_kernel *k, uint64_t sk, const struct cw_conn *conn);
 int cw_kernel_exe(struct cw_kernel *k, const struct cw_exe_key *key, struct cw_exe *ret_exe);
-int cw_kernel_namer(struct cw_kernel *k, uint32_t tgid, struct cw_namer *ret_namer);
+/* Who made the last call that changes names; ret_process: the record of that process. -ENOENT. */
+int cw_kernel_namer(struct cw_kernel *k, uint32_t tgid, struct cw_namer *ret_namer,
+		    struct cw_record_process *ret_process);
 
 /* Runs the iterators: processes first, then descriptors. `fn` gets each socket found. */
 int cw_kernel_seed(struct cw_kernel *k, void (*fn)(void *ctx, const struct cw_found *f), void *ctx);

@@ -14,7 +14,10 @@
 #include "source/ladder.h"
 
 #define BETTER_LSM "boot with bpf in the list of security modules (lsm=…,bpf)"
-#define BLIND_SYSCALL "what the kernel opens for itself, io_uring's own descriptors and SQPOLL rings"
+#define BLIND_SYSCALL \
+	"what the kernel opens for itself, io_uring's own descriptors and SQPOLL rings"
+#define BLIND_CONNECTION \
+	"protocols other than TCP; which of its peers a server serves whose threads share the work"
 
 static const struct cw_way ways[] = {
 	{ CW_CAP_OPEN, CW_PROBE_LSM, { "lsm__file_open" },
@@ -22,30 +25,36 @@ static const struct cw_way ways[] = {
 	{ CW_CAP_OPEN, CW_PROBE_TRACEPOINT, { "tp__sys_exit", "?tp__io_uring_complete" },
 	  BLIND_SYSCALL, BETTER_LSM },
 
+	/* A driver's refusal is told by who began the open: without file_open nobody did. */
 	{ CW_CAP_DENIED, CW_PROBE_LSM,
-	  { "fexit__chrdev_open", "fexit__capable_wrt_inode|fexit__capable_wrt_inode_v5_10" },
+	  { "lsm__file_open", "fexit__chrdev_open",
+	    "fexit__capable_wrt_inode|fexit__capable_wrt_inode_v5_10" },
 	  "refusals by other security modules and by mount options", NULL },
 	{ CW_CAP_DENIED, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
-	  "refusals of open_by_handle_at and io_uring; the object is looked up after the call, so a "
-	  "path that changes meanwhile names another", BETTER_LSM },
+	  "refusals of open_by_handle_at and io_uring; the object is looked up after the call, so "
+	  "a path that changes meanwhile names another", BETTER_LSM },
 
 	{ CW_CAP_RECEIVE, CW_PROBE_LSM, { "lsm__file_receive" }, "", NULL },
 	{ CW_CAP_RECEIVE, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
-	  "descriptors beyond the first control message or the 32nd of it, and by io_uring; their "
-	  "first use is not seen then", BETTER_LSM },
+	  "descriptors beyond the first control message or the 32nd of it, by io_uring, and by a "
+	  "seccomp supervisor; their first use is not seen then", BETTER_LSM },
 
 	{ CW_CAP_USE, CW_PROBE_LSM,
 	  { "lsm__file_permission", "lsm__file_ioctl", "?lsm__file_ioctl_compat" }, "", NULL },
 	{ CW_CAP_USE, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
-	  "reads by io_uring; descriptors above 255 that came by fork", BETTER_LSM },
+	  "reads by io_uring and io_submit; descriptors above 255 that came by fork, or in a table "
+	  "that two processes share", BETTER_LSM },
 
 	{ CW_CAP_MAP, CW_PROBE_LSM, { "lsm__mmap_file" }, "", NULL },
 	{ CW_CAP_MAP, CW_PROBE_TRACEPOINT, { "tp__sys_exit" }, "", BETTER_LSM },
 
-	{ CW_CAP_CLOSE, CW_PROBE_LSM, { "fentry__fput|lsm__file_free_security" }, "", NULL },
+	/* Where system calls tell of opens, descriptors have to be followed as a whole. */
+	{ CW_CAP_CLOSE, CW_PROBE_LSM,
+	  { "lsm__file_open", "fentry__fput|lsm__file_free_security" }, "", NULL },
 	{ CW_CAP_CLOSE, CW_PROBE_TRACEPOINT,
 	  { "tp__sys_exit", "fork__descriptors", "exec__descriptors", "exit__descriptors" },
-	  "that a mapping or a message in flight still holds the file", BETTER_LSM },
+	  "that a mapping or a message in flight still holds the file; how much was read or "
+	  "written", BETTER_LSM },
 
 	{ CW_CAP_STREAM, CW_PROBE_TRACEPOINT, { "lsm__file_ioctl" },
 	  "frames of drivers that do not use the V4L2 core's ioctls or videobuf2", NULL },
@@ -56,27 +65,23 @@ static const struct cw_way ways[] = {
 	  { "lsm__inode_unlink", "lsm__inode_rmdir", "lsm__inode_rename", "lsm__inode_link",
 	    "lsm__inode_mkdir", "lsm__inode_mknod", "lsm__inode_free_security" }, "", NULL },
 	{ CW_CAP_NAMES, CW_PROBE_FANOTIFY, { "tp__sys_exit" },
-	  "names of a recording outside its tree; file systems without file handles; the person "
-	  "behind io_uring's calls", BETTER_LSM },
+	  "names of a recording outside its tree; a further name that is gone again at once; file "
+	  "systems without file handles; the person behind io_uring's calls", BETTER_LSM },
 
 	{ CW_CAP_ATTRIBUTES, CW_PROBE_LSM, { "lsm__inode_setattr|lsm__inode_setattr_v5_10" },
 	  "ACLs", NULL },
 	{ CW_CAP_ATTRIBUTES, CW_PROBE_FANOTIFY, { "tp__sys_exit" },
 	  "who changed a mode or an owner through a name outside the tree", BETTER_LSM },
 
-	{ CW_CAP_PROCESS, CW_PROBE_TRACEPOINT, { "fork__process", "exec__process", "exit__process" },
-	  "", NULL },
+	{ CW_CAP_PROCESS, CW_PROBE_TRACEPOINT,
+	  { "fork__process", "exec__process", "exit__process" }, "", NULL },
 
-	{ CW_CAP_CONNECTION, CW_PROBE_LSM, { "lsm__sock_graft" },
-	  "protocols other than TCP; which of its peers a server serves whose threads share the work",
-	  NULL },
-	{ CW_CAP_CONNECTION, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
-	  "protocols other than TCP; which of its peers a server serves whose threads share the work",
-	  NULL },
+	{ CW_CAP_CONNECTION, CW_PROBE_LSM, { "lsm__sock_graft" }, BLIND_CONNECTION, NULL },
+	{ CW_CAP_CONNECTION, CW_PROBE_TRACEPOINT, { "tp__sys_exit" }, BLIND_CONNECTION, NULL },
 
 	{ CW_CAP_SEED, CW_PROBE_ITERATOR, { "iter__task", "iter__task_file" },
-	  "descriptors in flight in a message, in io_uring, and mappings whose descriptor is closed",
-	  NULL },
+	  "descriptors in flight in a message, in io_uring, and mappings whose descriptor is "
+	  "closed", NULL },
 };
 
 /* Where a program hooks in, for the test and for people. */
@@ -113,7 +118,8 @@ static const struct {
 	{ "fexit__capable_wrt_inode_v5_10", BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT,
 	  "capable_wrt_inode_uidgid", 2 },
 	{ "tp__sys_exit", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sys_exit", 0 },
-	{ "tp__io_uring_complete", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "io_uring_complete", 0 },
+	{ "tp__io_uring_complete", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP,
+	  "io_uring_complete", 0 },
 	{ "fork__process", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sched_process_fork", 0 },
 	{ "exec__process", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sched_process_exec", 0 },
 	{ "exit__process", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sched_process_exit", 0 },
@@ -334,7 +340,7 @@ static int explain(struct cw_buf *errors, int r, const struct utsname *u)
 			      "capabilities BPF, PERFMON, SYS_ADMIN, SYS_PTRACE, DAC_READ_SEARCH\n",
 			      strerror(-r));
 	else
-		cw_buf_printf(errors, "kernel %s has no usable BPF tracepoints (%s); Linux 5.10 or "
+		cw_buf_printf(errors, "kernel %s has no usable BPF tracepoints (%s); Linux 5.13 or "
 			      "newer with CONFIG_BPF_SYSCALL and CONFIG_BPF_EVENTS is needed\n",
 			      u->release, strerror(-r));
 	return r;
@@ -357,6 +363,16 @@ static int can_load(void)
 	return 0;
 }
 
+/* Functions that take pointers and are read once by the verifier came with 5.13. */
+static bool too_old(const struct utsname *u)
+{
+	unsigned int major = 0, minor = 0;
+
+	if (sscanf(u->release, "%u.%u", &major, &minor) != 2)
+		return false;
+	return major < 5 || (major == 5 && minor < 13);
+}
+
 static int silent(enum libbpf_print_level level, const char *format, va_list ap)
 {
 	(void)level;
@@ -374,6 +390,11 @@ int cw_ladder_decide(enum cw_probe best, struct cw_buf *errors, struct cw_ladder
 	int r;
 
 	uname(&u);
+	if (too_old(&u)) {
+		cw_buf_printf(errors, "kernel %s is too old; Linux 5.13 or newer is needed\n",
+			      u.release);
+		return -EOPNOTSUPP;
+	}
 	snprintf(l.coverage.kernel, sizeof(l.coverage.kernel), "%s %s", u.release, u.machine);
 	/* Failures are the answer here, not news. */
 	print = libbpf_set_print(silent);
@@ -385,8 +406,9 @@ int cw_ladder_decide(enum cw_probe best, struct cw_buf *errors, struct cw_ladder
 	btf = btf__load_vmlinux_btf();
 	if (!btf) {
 		libbpf_set_print(print);
-		cw_buf_printf(errors, "kernel %s gives no type information (/sys/kernel/btf/vmlinux); "
-			      "a kernel built with CONFIG_DEBUG_INFO_BTF=y is needed\n", u.release);
+		cw_buf_printf(errors,
+			      "kernel %s gives no type information (/sys/kernel/btf/vmlinux); a "
+			      "kernel built with CONFIG_DEBUG_INFO_BTF=y is needed\n", u.release);
 		return -EOPNOTSUPP;
 	}
 	l.can.raw_tp = runs("calib__raw_tp", &l.can, true);

@@ -16,7 +16,7 @@
 struct cw_way {
 	enum cw_capability capability;
 	enum cw_probe rung;
-	/* Names in bpf/; "a|b": the first that the kernel has; "?a": left out if it is not there. */
+	/* Names in bpf/; "a|b": the first that the kernel has; "?a": left out if not there. */
 	const char *programs[CW_RUNG_PROGRAMS_MAX];
 	const char *blind;
 	const char *improve;
@@ -39,9 +39,9 @@ struct cw_ladder {
 };
 
 /*
- * Finds out and decides. `best` is the highest rung to use: CW_PROBE_LSM for all, or a lower one, to
- * see what a lesser kernel would see. Faults that end the matter (no permission, no BTF, kernel too
- * old) are a line in `errors` and a negative errno.
+ * Finds out and decides. `best` is the highest rung to use: CW_PROBE_LSM for all, or a lower one,
+ * to see what a lesser kernel would see. Faults that end the matter (no permission, no BTF, kernel
+ * too old) are a line in `errors` and a negative errno.
  */
 int cw_ladder_decide(enum cw_probe best, struct cw_buf *errors, struct cw_ladder *ret_ladder);
 

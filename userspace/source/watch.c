@@ -3,15 +3,19 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fanotify.h>
+#include <linux/magic.h>
 #include <sys/fanotify.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #include "source/watch.h"
 
 #define DEPTH_MAX   64
 #define PENDING_MAX 16384
+#define EXFAT_MAGIC 0x2011bab0
 #ifndef FAN_RENAME
 #define FAN_RENAME 0x10000000
 #define FAN_EVENT_INFO_TYPE_OLD_DFID_NAME 10
@@ -21,15 +25,25 @@
 #define FAN_REPORT_TARGET_FID 0x00001000
 #endif
 
-#define NAME_EVENTS (FAN_CREATE | FAN_DELETE | FAN_ATTRIB | FAN_ONDIR | FAN_EVENT_ON_CHILD)
+#define NAME_EVENTS (FAN_CREATE | FAN_DELETE | FAN_DELETE_SELF | FAN_ATTRIB | FAN_ONDIR | \
+		     FAN_EVENT_ON_CHILD)
+
+/*
+ * Which directory. A number that was freed is given out again, often to the next directory that is
+ * made; the handle has the generation that tells the two apart.
+ */
+struct identity {
+	dev_t dev;
+	ino_t ino; /* 0: none */
+	unsigned int len;
+	unsigned char handle[MAX_HANDLE_SZ];
+};
 
 struct root {
 	char *path;
 	enum cw_root_state state;
-	dev_t dev; /* what stands there now, as stat(2) tells, to notice a replacement */
-	ino_t ino;
-	dev_t first_dev; /* what stood there first */
-	ino_t first_ino;
+	struct identity now;
+	struct identity home; /* the first that was there: what a mount covers and uncovers */
 };
 
 /* A watched directory by its file handle, for fanotify. */
@@ -55,6 +69,8 @@ struct cw_watch {
 	struct root root[CW_ASSETS_MAX];
 	uint32_t n;
 	size_t unmarked;
+	bool unstable;
+	int roots; /* inotify, on the roots alone */
 	int fan;
 	bool renames; /* the kernel has FAN_RENAME */
 	struct dir *dirs[DIR_SLOTS];
@@ -71,6 +87,11 @@ static const char *const state_names[] = {
 const char *cw_root_state_name(enum cw_root_state s)
 {
 	return (unsigned int)s < CW_ARRAY_SIZE(state_names) ? state_names[s] : "invalid";
+}
+
+bool cw_root_is_there(enum cw_root_state s)
+{
+	return s == CW_ROOT_WATCHED || s == CW_ROOT_REPLACED || s == CW_ROOT_MOUNTED_OVER;
 }
 
 static uint64_t now_ms(void)
@@ -101,6 +122,20 @@ static struct dir *find_dir(struct cw_watch *w, const struct file_handle *h)
 		    !memcmp(d->handle, h->f_handle, d->len))
 			return d;
 	return NULL;
+}
+
+static void forget_dir(struct cw_watch *w, const struct dir *dir)
+{
+	struct dir **at = &w->dirs[slot_of(dir->handle, dir->len)], *d;
+
+	while (*at && *at != dir)
+		at = &(*at)->next;
+	d = *at;
+	if (!d)
+		return;
+	*at = d->next;
+	free(d->path);
+	free(d);
 }
 
 /* Tells of names in a directory from now on. */
@@ -176,16 +211,26 @@ static void walk_entry(struct cw_watch *w, int fd, const struct dirent *de, uint
 		close(touched);
 }
 
+/* Does an inode of that file system keep its number when it leaves memory? */
+static bool numbers_last(const struct statfs *fs)
+{
+	return fs->f_type != MSDOS_SUPER_MAGIC && fs->f_type != EXFAT_MAGIC &&
+	       fs->f_type != OVERLAYFS_SUPER_MAGIC;
+}
+
 /* Marks what is in a directory that is marked itself; takes `fd`. */
 static int walk(struct cw_watch *w, int fd, uint32_t index, const char *path, unsigned int depth,
 		size_t *n)
 {
 	DIR *dir;
 	struct dirent *de;
+	struct statfs fs;
 
 	/* First the notifications, then the content: what comes in between is told. */
 	if (fan_add(w, fd, index, path))
 		w->unmarked++;
+	if (!fstatfs(fd, &fs) && !numbers_last(&fs))
+		w->unstable = true;
 	dir = depth < DEPTH_MAX ? fdopendir(fd) : NULL;
 	if (!dir) {
 		close(fd);
@@ -204,29 +249,63 @@ static enum cw_root_state state_of_error(int r)
 	       r == -ENOTDIR || r == -ELOOP ? CW_ROOT_NOT_A_DIRECTORY : CW_ROOT_UNREADABLE;
 }
 
+static int identify(int dirfd, const char *path, int flags, struct identity *ret)
+{
+	union { struct file_handle h; char room[sizeof(struct file_handle) + MAX_HANDLE_SZ]; } u;
+	struct stat st;
+	int mount_id;
+
+	memset(ret, 0, sizeof(*ret));
+	if (fstatat(dirfd, path, &st, flags & AT_EMPTY_PATH))
+		return -errno;
+	ret->dev = st.st_dev;
+	ret->ino = st.st_ino;
+	u.h.handle_bytes = MAX_HANDLE_SZ;
+	if (name_to_handle_at(dirfd, path, &u.h, &mount_id, flags))
+		return 0; /* a file system without handles: the number has to do */
+	ret->len = u.h.handle_bytes;
+	memcpy(ret->handle, u.h.f_handle, ret->len);
+	return 0;
+}
+
+static bool same(const struct identity *a, const struct identity *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->len == b->len &&
+	       !memcmp(a->handle, b->handle, a->len);
+}
+
+/*
+ * A watch of inotify tells at once when the root goes, and keeps its inode in memory, with the mark
+ * that the whole tree hangs on, without keeping the file system from being unmounted.
+ */
+static void pin_root(struct cw_watch *w, int fd)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	if (w->roots < 0 || inotify_add_watch(w->roots, name, IN_DELETE_SELF | IN_MOVE_SELF) < 0)
+		w->unmarked++;
+}
+
 static int mark_root(struct cw_watch *w, uint32_t index, size_t *n)
 {
 	struct root *r = &w->root[index];
 	cw_auto_free char *real = NULL;
-	struct stat st;
 	int fd = cw_kernel_touch(w->k, AT_FDCWD, r->path, O_DIRECTORY, index);
 
 	if (fd < 0) {
 		r->state = state_of_error(fd);
 		return fd;
 	}
-	if (fstat(fd, &st)) {
-		close(fd);
-		return -errno;
-	}
 	r->state = CW_ROOT_WATCHED;
-	r->dev = st.st_dev;
-	r->ino = st.st_ino;
-	if (!r->first_ino) {
-		r->first_dev = st.st_dev;
-		r->first_ino = st.st_ino;
+	if (identify(fd, "", AT_EMPTY_PATH, &r->now)) {
+		close(fd);
+		return -EIO;
 	}
-	cw_kernel_set_root(w->k, index, st.st_ino);
+	if (!r->home.ino)
+		r->home = r->now;
+	pin_root(w, fd);
+	cw_kernel_set_root(w->k, index, r->now.ino);
 	real = realpath(r->path, NULL);
 	return walk(w, fd, index, real ? real : r->path, 0, n);
 }
@@ -264,41 +343,59 @@ enum cw_root_state cw_watch_state(const struct cw_watch *w, uint32_t index)
 	return w->root[index].state;
 }
 
+bool cw_watch_unstable(const struct cw_watch *w)
+{
+	return w->unstable;
+}
+
 size_t cw_watch_unmarked(const struct cw_watch *w)
 {
 	return w->unmarked;
 }
 
-/* *ret_new: what stands there is not what stood there when it was looked at last. */
-static enum cw_root_state look_at(const struct root *r, bool *ret_new)
+/* True: the root is not what it was when it was looked at last. */
+static bool look_at(const struct root *r, enum cw_root_state *ret_state)
 {
+	struct identity id;
 	struct stat st;
 
-	*ret_new = false;
-	if (stat(r->path, &st))
-		return state_of_error(-errno);
-	if (!S_ISDIR(st.st_mode))
-		return CW_ROOT_NOT_A_DIRECTORY;
-	*ret_new = st.st_dev != r->dev || st.st_ino != r->ino;
-	if (!r->first_ino || (st.st_dev == r->first_dev && st.st_ino == r->first_ino))
-		return CW_ROOT_WATCHED;
-	return st.st_dev != r->first_dev ? CW_ROOT_MOUNTED_OVER : CW_ROOT_REPLACED;
+	if (stat(r->path, &st)) {
+		*ret_state = state_of_error(-errno);
+		return *ret_state != r->state;
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		*ret_state = CW_ROOT_NOT_A_DIRECTORY;
+		return *ret_state != r->state;
+	}
+	*ret_state = CW_ROOT_WATCHED;
+	if (!cw_root_is_there(r->state))
+		return true;
+	if (identify(AT_FDCWD, r->path, AT_SYMLINK_FOLLOW, &id) || same(&id, &r->now))
+		return false;
+	if (!same(&id, &r->home))
+		*ret_state = id.dev != r->now.dev ? CW_ROOT_MOUNTED_OVER : CW_ROOT_REPLACED;
+	return true;
 }
 
 void cw_watch_check(struct cw_watch *w,
 		    void (*changed)(void *ctx, uint32_t index, enum cw_root_state s), void *ctx)
 {
+	char buf[4096];
+
+	while (w->roots >= 0 && read(w->roots, buf, sizeof(buf)) > 0)
+		; /* that something happened is all there is to know */
 	for (uint32_t i = 0; i < w->n; i++) {
 		struct root *r = &w->root[i];
-		bool new;
-		enum cw_root_state now = look_at(r, &new);
+		enum cw_root_state now, before = r->state;
 		size_t n = 0;
 
-		if (now == r->state && !new)
+		if (!look_at(r, &now))
 			continue;
 		/* What stands there now is watched, too; the old inodes keep their marks. */
-		if (new && mark_root(w, i, &n))
-			now = r->state;
+		if (cw_root_is_there(now) && mark_root(w, i, &n)) {
+			r->state = before; /* it changes under our hands; the next look tells */
+			continue;
+		}
 		r->state = now;
 		changed(ctx, i, now);
 	}
@@ -350,6 +447,20 @@ void cw_watch_mounts(struct cw_watch *w)
 		*out = '\0';
 		mounted_below(w, point);
 		free(point);
+	}
+}
+
+void cw_watch_rescan_all(struct cw_watch *w)
+{
+	for (uint32_t i = 0; i < w->n; i++) {
+		enum cw_root_state state = w->root[i].state;
+		size_t n = 0;
+
+		if (!w->root[i].now.ino)
+			continue;
+		mark_root(w, i, &n);
+		/* What became of the root itself, cw_watch_check tells. */
+		w->root[i].state = state;
 	}
 }
 
@@ -465,18 +576,37 @@ static void stat_object(struct cw_name_event *e, const char *path)
 	e->last = st.st_nlink;
 }
 
-static void object_came(struct cw_watch *w, const struct parts *p, const char *path,
-			struct cw_name_event *e)
+/* A watched directory by its handle: its path may be longer than a call takes. */
+static int open_dir(const struct cw_watch *w, const struct dir *d)
 {
+	union { struct file_handle h; char room[sizeof(struct file_handle) + MAX_HANDLE_SZ]; } u;
+	cw_auto_close int root = -1;
 	int fd;
 
-	if (e->directory) {
-		cw_watch_rescan(w, p->dir->index, path);
-		return;
-	}
-	/* Its other name may lie outside: the inode has to carry the mark. */
-	fd = cw_kernel_touch(w->k, AT_FDCWD, path, O_NOFOLLOW, p->dir->index);
-	if (fd >= 0)
+	root = open(w->root[d->index].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return -errno;
+	u.h.handle_bytes = d->len;
+	u.h.handle_type = d->type;
+	memcpy(u.h.f_handle, d->handle, d->len);
+	fd = open_by_handle_at(root, &u.h, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static void object_came(struct cw_watch *w, const struct dir *dir, const char *name,
+			const char *path, const struct cw_name_event *e)
+{
+	cw_auto_close int in = open_dir(w, dir);
+	size_t n = 0;
+	/* Of a file another name may lie outside: the inode has to carry the mark. */
+	int fd = cw_kernel_touch(w->k, in < 0 ? AT_FDCWD : in, in < 0 ? path : name,
+				 O_NOFOLLOW | (e->directory ? O_DIRECTORY : 0), dir->index);
+
+	if (fd < 0)
+		w->unmarked += fd != -ENOENT;
+	else if (e->directory)
+		walk(w, fd, dir->index, path, 0, &n);
+	else
 		close(fd);
 }
 
@@ -503,7 +633,7 @@ static void take_created(struct cw_watch *w, const struct parts *p, struct cw_na
 	struct stat st;
 
 	if (e->directory || (!lstat(path, &st) && S_ISREG(st.st_mode) && st.st_nlink > 1))
-		object_came(w, p, path, e);
+		object_came(w, p->dir, p->name, path, e);
 	if (e->directory || lstat(path, &st) || !S_ISREG(st.st_mode) || st.st_nlink < 2) {
 		free(path); /* creation itself is told by the open */
 		return;
@@ -526,9 +656,7 @@ static void take_moved(struct cw_watch *w, struct parts *p, struct cw_name_event
 		p->to_dir = p->dir;
 	}
 	if (to) {
-		struct parts into = { .dir = p->to_dir };
-
-		object_came(w, &into, to, e);
+		object_came(w, p->to_dir, p->to_name ? p->to_name : p->name, to, e);
 		stat_object(e, to);
 		e->index = p->to_dir->index;
 	}
@@ -540,9 +668,9 @@ static void take_moved(struct cw_watch *w, struct parts *p, struct cw_name_event
 	push_event(w, e, path, to);
 }
 
-static void take_event(struct cw_watch *w, const struct fanotify_event_metadata *m)
+static void take_event(struct cw_watch *w, const struct fanotify_event_metadata *m,
+		       const char *at, const char *end)
 {
-	const char *at = (const char *)(m + 1), *end = (const char *)m + m->event_len;
 	struct cw_name_event e = { .pid = (uint32_t)m->pid, .last = -1,
 				   .directory = m->mask & FAN_ONDIR };
 	struct parts p = {};
@@ -562,6 +690,11 @@ static void take_event(struct cw_watch *w, const struct fanotify_event_metadata 
 	}
 	if ((!p.dir && !p.to_dir) || m->pid == getpid())
 		return;
+	if (m->mask & FAN_DELETE_SELF) {
+		if (p.dir)
+			forget_dir(w, p.dir);
+		return;
+	}
 	e.ino = ino_of_handle(p.object);
 	if (m->mask & (FAN_RENAME | FAN_MOVED_FROM | FAN_MOVED_TO)) {
 		take_moved(w, &p, &e, m->mask);
@@ -588,6 +721,11 @@ static void take_event(struct cw_watch *w, const struct fanotify_event_metadata 
 	}
 }
 
+int cw_watch_roots_fd(const struct cw_watch *w)
+{
+	return w->roots;
+}
+
 int cw_watch_fd(const struct cw_watch *w)
 {
 	return w->fan;
@@ -596,13 +734,18 @@ int cw_watch_fd(const struct cw_watch *w)
 bool cw_watch_read(struct cw_watch *w)
 {
 	_Alignas(struct fanotify_event_metadata) char buf[16384];
+	struct fanotify_event_metadata m;
 	ssize_t n;
 
 	while (w->fan >= 0 && (n = read(w->fan, buf, sizeof(buf))) > 0) {
-		const struct fanotify_event_metadata *m = (const void *)buf;
-
-		for (; FAN_EVENT_OK(m, n); m = FAN_EVENT_NEXT(m, n))
-			take_event(w, m);
+		/* Events are aligned to 4 bytes, their 64-bit fields therefore not. */
+		for (const char *at = buf, *end = buf + n; at + sizeof(m) <= end;
+		     at += m.event_len) {
+			memcpy(&m, at, sizeof(m));
+			if (m.event_len < sizeof(m) || m.event_len > (size_t)(end - at))
+				break;
+			take_event(w, &m, at + m.metadata_len, at + m.event_len);
+		}
 	}
 	return w->n_pending > 0;
 }
@@ -653,6 +796,7 @@ int cw_watch_new(struct cw_kernel *k, bool names_by_fanotify, struct cw_watch **
 		return -ENOMEM;
 	w->k = k;
 	w->fan = -1;
+	w->roots = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (names_by_fanotify)
 		open_fanotify(w);
 	*ret_watch = w;
@@ -680,7 +824,7 @@ void cw_watch_free(struct cw_watch *w)
 	free(w->pending);
 	free(w->path);
 	free(w->to);
-	if (w->fan >= 0)
-		close(w->fan);
+	cw_closep(&w->fan);
+	cw_closep(&w->roots);
 	free(w);
 }

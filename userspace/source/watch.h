@@ -35,7 +35,15 @@ int cw_watch_add(struct cw_watch *w, const char *path, uint32_t *ret_index, size
 /* Path of a root by index; NULL: no such index. */
 const char *cw_watch_root(const struct cw_watch *w, uint32_t index);
 size_t cw_watch_n(const struct cw_watch *w);
+/* False: nothing stands there that could be watched. */
+bool cw_root_is_there(enum cw_root_state s);
 enum cw_root_state cw_watch_state(const struct cw_watch *w, uint32_t index);
+/*
+ * True if a tree lies on a file system whose inode numbers last only as long as the inode is in
+ * memory (FAT, exFAT, overlays): marks of folders may be lost there, so every open has to ask all
+ * ancestors.
+ */
+bool cw_watch_unstable(const struct cw_watch *w);
 /* Files that could not be opened to be marked: they are found by their directory. */
 size_t cw_watch_unmarked(const struct cw_watch *w);
 
@@ -44,7 +52,11 @@ void cw_watch_check(struct cw_watch *w,
 		    void (*changed)(void *ctx, uint32_t index, enum cw_root_state s), void *ctx);
 /* A directory that came into a tree. -ENOENT: not there (yet). */
 int cw_watch_rescan(struct cw_watch *w, uint32_t index, const char *path);
+/* One came in, and it is not known which: all that is below every root is marked again. */
+void cw_watch_rescan_all(struct cw_watch *w);
 
+/* Readable when a root was moved, removed or unmounted; cw_watch_check() takes it in. */
+int cw_watch_roots_fd(const struct cw_watch *w);
 /* Mounts changed: file systems that are mounted below a root belong to its tree. */
 void cw_watch_mounts(struct cw_watch *w);
 
@@ -74,8 +86,8 @@ int cw_watch_fd(const struct cw_watch *w);
 /* Takes what fanotify has. True if events wait for cw_watch_next(). */
 bool cw_watch_read(struct cw_watch *w);
 /*
- * The next event that is older than `age_ms` (the calls that caused it have returned by then). 1: an
- * event, 0: none, -EAGAIN: later. Loss of the queue is counted in *ret_lost.
+ * The next event that is older than `age_ms` (the calls that caused it have returned by then). 1:
+ * an event, 0: none, -EAGAIN: later. Loss of the queue is counted in *ret_lost.
  */
 int cw_watch_next(struct cw_watch *w, unsigned int age_ms, struct cw_name_event *ret_event,
 		  uint64_t *ret_lost);

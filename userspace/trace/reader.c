@@ -479,7 +479,7 @@ int cw_trace_reader_next(struct cw_trace_reader *r, struct cw_event *ret_event,
 			if (e < 0)
 				tell(r, CW_TRACE_DAMAGED, r->block.head.offset,
 				     r->block.head.sequence,
-				     "the content of this block is malformed; its rest is left out");
+				     "this block is malformed; its rest is left out");
 			r->in_block = false;
 		}
 		if (!r->told_newer && cw_trace_unpacker_unknown(r->unpacker)) {

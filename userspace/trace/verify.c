@@ -95,7 +95,8 @@ static const char *judge_seal(const struct verify *v, const struct cw_trace_seal
 		return "seals before this one are missing";
 	if (v->chain_known && memcmp(s->hash, v->chain, CW_TRACE_HASH))
 		return "this seal is of other blocks than those before it";
-	if (s->sequence + 1 != v->view->head.sequence || s->offset != v->view->head.offset + v->moved)
+	if (s->sequence + 1 != v->view->head.sequence ||
+	    s->offset != v->view->head.offset + v->moved)
 		return "this seal is of more or fewer blocks than those before it";
 	if (s->events != v->report->events + v->unaccounted)
 		return "this seal is of more or fewer events than those before it";

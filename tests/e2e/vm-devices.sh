@@ -1,0 +1,168 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Goal of this test: devices that come after the agent, or were open before it, are covered and
+# named for what they are; what is no camera and no microphone is not taken for one.
+#
+# vm: --vivid none --no-sound
+# limit: 200
+
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+# shellcheck source=tests/vm/people.sh
+. tests/vm/people.sh
+# shellcheck source=tests/e2e/lib.bash
+. tests/e2e/lib.bash
+
+FRAMES=8
+SESSION=/run/session
+
+nothing_here() {
+	grep -q 'no camera and no microphone here now' "$CW_LOG"
+	grep -q "there is no device /dev/video0 now" "$CW_LOG"
+	[[ $(CW_MARK=0 count_events '.verdict.decision == "flag"') == 0 ]]
+}
+
+# The first open comes at once, however long the agent takes to hear of the driver.
+driver_comes() {
+	local event
+
+	mark_events
+	modprobe vivid n_devs=1 num_inputs=1 input_types=0
+	v4l2-ctl -d /dev/video0 --stream-mmap --stream-count="$FRAMES" >/dev/null 2>&1
+	event=$(wait_event '.kind == "open" and .process.comm == "v4l2-ctl" and .asset.dev == "81:0"')
+	holds "$event" '.asset.kind == "camera"' '.asset.node == "/dev/video0"' \
+		'.asset.driver == "vivid"' '.asset.bus == "platform:vivid-000"' \
+		'.asset.card == "vivid"' '.asset.name == "front-door"' '.result == 0'
+	event=$(wait_event '.kind == "stream" and .detail.phase == "stop"')
+	holds "$event" ".detail.frames == $FRAMES" '.asset.name == "front-door"'
+}
+
+# node_with CAPABILITY: the first video node that has it.
+node_with() {
+	local node
+
+	for node in /dev/video*; do
+		! v4l2-ctl -d "$node" -D | sed -n '/Device Caps/,$p' | grep -q "$1" ||
+			{ echo "$node"; return; }
+	done
+	fail "no node with $1"
+}
+
+not_cameras() {
+	local node
+
+	mark_events
+	for node in "$(node_with 'Video Output$')" "$(node_with 'Metadata Capture$')"; do
+		head -c 0 "$node"
+		bash -c "exec 5<>$node"
+	done
+	bash -c 'exec 5</dev/video0'
+	wait_event '.kind == "close" and .asset.dev == "81:0" and .process.comm == "bash"' >/dev/null
+	[[ $(count_events '.kind == "open" and .process.comm == "bash" and .asset.dev != "81:0"') == 0 ]] ||
+		fail "$(events '.kind == "open" and .process.comm == "bash"')"
+}
+
+aliases() {
+	mark_events
+	mknod /run/alias c 81 0
+	bash -c 'exec 5</run/alias'
+	holds "$(wait_event '.kind == "open" and .asset.path == "/run/alias"')" \
+		'.asset.name == "front-door"' '.asset.node == "/dev/video0"' '.asset.kind == "camera"'
+	unshare --mount bash -c 'mkdir /run/second && mount -t devtmpfs none /run/second &&
+		exec 5</run/second/video0'
+	holds "$(wait_event '.kind == "open" and .asset.path == "/run/second/video0"')" \
+		'.asset.name == "front-door"' '.process.comm == "bash"'
+}
+
+more_come() {
+	local event
+
+	modprobe -r vivid
+	mark_events
+	modprobe vivid n_devs=2 node_types=0x1,0x1 num_inputs=1,1 input_types=0,0
+	v4l2-ctl -d /dev/video1 --stream-mmap --stream-count="$FRAMES" >/dev/null 2>&1
+	event=$(wait_event '.kind == "open" and .process.comm == "v4l2-ctl"')
+	# The number was an output's before.
+	holds "$event" '.asset.dev == "81:1"' '.asset.bus == "platform:vivid-001"' \
+		'.asset.kind == "camera"' '.asset.name == "/dev/video1"'
+	holds "$(wait_event '.kind == "stream" and .detail.phase == "stop"')" ".detail.frames == $FRAMES"
+}
+
+sound_comes() {
+	mark_events
+	modprobe snd-aloop
+	arecord -q -D hw:0,0 -f S16_LE -r 8000 -d 1 /run/sound.wav
+	holds "$(wait_event '.kind == "open" and .process.comm == "arecord"')" \
+		'.asset.kind == "microphone"' '.asset.node == "/dev/snd/pcmC0D0c"' \
+		'.asset.name == "mics"' '.verdict.decision == "flag"' '.verdict.technique == "T1123"'
+	wait_event '.kind == "close" and .process.comm == "arecord"' >/dev/null
+	mark_events
+	aplay -q -D hw:0,0 /run/sound.wav
+	bash -c 'exec 5</dev/video0'
+	wait_event '.kind == "close" and .process.comm == "bash"' >/dev/null
+	[[ $(count_events '.process.comm == "aplay"') == 0 ]]
+}
+
+# A session of alice that has a camera open, waiting for a word.
+session_start() {
+	mkfifo "$SESSION"
+	chmod 666 "$SESSION"
+	ssh_as alice "exec 5<>/dev/video0; echo ready >$SESSION; read <$SESSION
+		v4l2-ctl -d /dev/video1 --stream-mmap --stream-count=3; read <$SESSION" \
+		>/dev/null 2>&1 &
+	read -r <"$SESSION"
+}
+
+open_before() {
+	CW_MARK=0
+	holds "$(wait_event '.probe == "iterator" and .asset.dev == "81:0"')" \
+		'.detail.before_start == true' '.origin.seeded == true' '.kind == "open"' \
+		'.origin.login_user == "alice"' '.origin.peer | test("^10\\.77\\.0\\.2:")' \
+		'.origin.local_port == 22' '.verdict.class == "remote"'
+}
+
+session_before() {
+	mark_events
+	echo go >"$SESSION"
+	holds "$(wait_event '.kind == "open" and .asset.dev == "81:1"')" \
+		'.origin.login_user == "alice"' '.origin.peer | test("^10\\.77\\.0\\.2:")' \
+		'.origin.seeded == true' '.origin.via | endswith("/sshd")' \
+		'.verdict.class == "remote"'
+	wait_event '.kind == "close" and .asset.dev == "81:1"' >/dev/null
+	mark_events
+	echo go >"$SESSION"
+	holds "$(wait_event '.kind == "close" and .asset.dev == "81:0"')" \
+		'.origin.login_user == "alice"'
+}
+
+nothing_lost() {
+	[[ $(CW_MARK=0 count_events '.kind == "gap" or (.kind == "canary" and .detail.ok == false)') == 0 ]]
+}
+
+cat >/run/policy.yaml <<END
+version: 1
+assets:
+  front-door: {kind: camera, device: /dev/video0}
+  mics:       {kind: microphone}
+END
+people_setup alice
+network_setup
+sshd_start
+cw_start --policy /run/policy.yaml || echo "# goes on, to show what fails"
+scenario "without a device camwarden starts and says so" nothing_here
+scenario "a driver that is loaded later: its first open, its name and its frames" driver_comes
+scenario "outputs and metadata are no cameras" not_cameras
+scenario "another node and another devtmpfs lead to the same camera" aliases
+scenario "a camera that takes the number of an output is one" more_come
+scenario "a sound card that comes later: capture is a microphone, playback is not" sound_comes
+scenario "nothing was lost" nothing_lost
+people_devices
+stop_camwarden
+session_start
+cw_start --policy /run/policy.yaml || echo "# goes on, to show what fails"
+scenario "what was open before the start is found, with its peer" open_before
+scenario "a session from before the start keeps its peer" session_before
+scenario "nothing was lost after the second start" nothing_lost
+stop_camwarden
+scenarios_done
