@@ -86,8 +86,8 @@ static uint32_t intern(struct cw_trace_block *b, struct cw_trace_interner *in,
 	}
 	add_record_head(&b->raw, type, len + nul);
 	*s = (struct cw_trace_slot){ .generation = in->generation, .hash = hash,
-				     .len = (uint32_t)len, .at = (uint32_t)b->raw.len, .type = (uint16_t)type,
-				     .id = (uint16_t)++b->n[type] };
+				     .at = (uint32_t)b->raw.len, .len = (uint32_t)len,
+				     .type = (uint16_t)type, .id = (uint16_t)++b->n[type] };
 	cw_buf_add(&b->raw, body, len);
 	if (nul)
 		cw_buf_add(&b->raw, "", 1);
