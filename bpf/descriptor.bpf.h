@@ -203,9 +203,12 @@ int exit__descriptors(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-/* An asset as the answer to "is it watched?": 0 is no; CW_NO_ASSET and the canary's fit in. */
-#define ASSET_SEEN(asset) ((asset) + 3)
-#define SEEN_ASSET(seen)  ((seen) - 3)
+/*
+ * An asset as the answer to "is it watched?", where 0 is no. The numbers that are no trees stand at
+ * the upper end (CW_NO_ASSET, CW_ASSET_MAYBE, the canary's); 16 of them fit in.
+ */
+#define ASSET_SEEN(asset) ((asset) + 17)
+#define SEEN_ASSET(seen)  ((seen) - 17)
 
 /*
  * Is there a watched object under descriptor `fd` of the current process, opened, received or

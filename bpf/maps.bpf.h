@@ -41,9 +41,9 @@ __u32 touch_asset = CW_NO_ASSET;  /* the agent's next open marks its inode as th
 __u32 touch_tid;		  /* by this thread of the agent */
 __u64 canary_ino;		  /* the agent's own opens of this inode are reported */
 bool frames_by_ioctl = true;	  /* count ioctls: the V4L2 tracepoints are not attached (yet) */
-__u32 tree_gen;			  /* raised when a directory may have come into a tree */
-__u32 tree_clean;		  /* tree_gen as it was when the agent last set all marks */
-__u32 link_gen;			  /* tree_gen at the last link(2) */
+__u64 tree_gen;			  /* raised when a directory may have come into a tree */
+__u64 tree_clean;		  /* tree_gen as it was when the agent last set all marks */
+__u64 link_gen;			  /* tree_gen at the last link(2) */
 struct cw_inode_key asset_roots[CW_ASSETS_MAX];
 
 /* ---- read by the agent ---- */

@@ -161,7 +161,7 @@ static __always_inline bool maybe_linked(struct object *o)
 {
 	struct inode *inode = o->inode;
 
-	if (!track_fds || (__s32)(link_gen - tree_clean) <= 0)
+	if (!track_fds || (__s64)(link_gen - tree_clean) <= 0)
 		return false;
 	if ((o->mode & S_IFMT) != S_IFREG || BPF_CORE_READ(inode, i_nlink) < 2)
 		return false;

@@ -303,11 +303,15 @@ __noinline int name_changed(__u32 op)
 __noinline int tree_changed(__u32 op)
 {
 	struct cw_record *r;
-	bool told = tree_gen != tree_clean;
+	/*
+	 * In this order: the agent sets tree_clean and looks at tree_gen then, so that one of the
+	 * two sides always sees the other.
+	 */
+	__u64 before = __sync_fetch_and_add(&tree_gen, 1);
+	bool told = before != tree_clean;
 
-	__sync_fetch_and_add(&tree_gen, 1);
 	if (op == CW_SYSCALL_LINK)
-		link_gen = tree_gen;
+		link_gen = before + 1;
 	if (told || is_agent())
 		return 0;
 	r = reserve_record(CW_RING_FILES, sizeof(*r), CW_RECORD_TREE, CW_LOSS_FILES);

@@ -204,7 +204,7 @@ static void rescan_later(struct pipeline *p, uint32_t index, const char *path)
 }
 
 /* All marks that generation `gen` of the trees needs are set. */
-static void trees_complete(struct pipeline *p, uint32_t gen)
+static void trees_complete(struct pipeline *p, uint64_t gen)
 {
 	if (p->rescan_all_ns)
 		return;
@@ -213,7 +213,7 @@ static void trees_complete(struct pipeline *p, uint32_t gen)
 
 static void rescan_all(struct pipeline *p)
 {
-	uint32_t gen = cw_kernel_tree_gen(p->kernel);
+	uint64_t gen = cw_kernel_tree_gen(p->kernel);
 
 	p->rescan_all_ns = 0;
 	cw_watch_rescan_all(p->watch);
@@ -224,7 +224,7 @@ static void rescan_all(struct pipeline *p)
 /* The record comes before the move is done: a folder that is not there yet is tried again. */
 static void run_rescans(struct pipeline *p)
 {
-	uint32_t gen = cw_kernel_tree_gen(p->kernel);
+	uint64_t gen = cw_kernel_tree_gen(p->kernel);
 	unsigned int left = 0;
 
 	for (unsigned int i = 0; i < p->n_rescans; i++) {
@@ -320,7 +320,7 @@ static void take_canary(struct pipeline *p, int answer)
  */
 static void read_names(struct pipeline *p)
 {
-	uint32_t gen = cw_kernel_tree_gen(p->kernel);
+	uint64_t gen = cw_kernel_tree_gen(p->kernel);
 
 	cw_watch_read(p->watch);
 	if (!p->next_names_ns || boot_now() < p->next_names_ns)
@@ -877,7 +877,7 @@ static void run_canary(struct pipeline *p)
 /* A file cannot be written, or a loss waits to be told: nothing wakes us when that is over. */
 static bool has_trouble(const struct pipeline *p)
 {
-	if (p->writer && cw_writer_error(p->writer))
+	if (p->writer && (cw_writer_error(p->writer) || cw_writer_has_loss(p->writer)))
 		return true;
 	return p->recorder && (cw_recorder_error(p->recorder) || cw_recorder_has_loss(p->recorder));
 }

@@ -17,6 +17,7 @@ declare -gA EXCLUDED=(
 	[overlay]="open: what the kernel opens for itself (overlayfs opens the real file)"
 	[seccomp]="receive: by a seccomp supervisor"
 	[aio]="use: io_submit"
+	[denied-number]="denied: the object is looked up after the call; its node is gone by then"
 	[link]="names: a further name that is gone again at once"
 	[shared-table]="use: a table that two processes share"
 	# Not of this version: no hook yet.

@@ -240,7 +240,8 @@ seen() {
 	run jq -n -e "[inputs] | length" "$CW_EVENTS"
 	((status == 0))
 	local lost there
-	lost=$(jq -n '[inputs | select(.kind == "gap") | .detail.lost] | add' "$CW_EVENTS")
+	lost=$(jq -n '[inputs | select(.kind == "gap" and .detail.class == "output") | .detail.lost]
+		| add' "$CW_EVENTS")
 	there=$(wc -l <"$CW_EVENTS")
 	echo "lost $lost, there $there, last $(tail -n 1 "$CW_EVENTS" | jq .seq)"
 	[[ $((lost + there)) == $(tail -n 1 "$CW_EVENTS" | jq .seq) ]]
@@ -268,10 +269,14 @@ seen() {
 	# The first line was eaten by grep's buffer: count from the first whole one.
 	local lost there first
 	first=$(jq -R 'fromjson? | .seq' "$CW_EVENTS" | head -n 1)
-	lost=$(jq -R 'fromjson? | select(.kind == "gap") | .detail.lost' "$CW_EVENTS" | paste -sd+ | bc)
+	lost=$(jq -n -R '[inputs | fromjson? | select(.kind == "gap" and .detail.class == "output")
+		| .detail.lost] | add' "$CW_EVENTS")
 	there=$(jq -R 'fromjson? | .seq' "$CW_EVENTS" | wc -l)
 	echo "first $first, lost $lost, there $there, last $(tail -n 1 "$CW_EVENTS" | jq .seq)"
 	[[ $((first - 1 + lost + there)) == $(tail -n 1 "$CW_EVENTS" | jq .seq) ]]
+	# Nothing was lost on the way to the agent.
+	[[ -z $(jq -c -R 'fromjson? | select(.kind == "gap" and .detail.class != "output")' \
+		"$CW_EVENTS") ]]
 }
 
 @test "SIGUSR1 opens --output again" {

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck disable=SC2016 # dollars of jq
 #
 # Goal of this test: every way to a camera and to a recording that build/attacks knows is seen on
 # the LSM rung, by the process that went it and for the object that it got at. What is not seen yet
@@ -9,6 +8,7 @@
 # vm: --disk 64
 # limit: 150
 
+# shellcheck disable=SC2016 # jq's own variables
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/e2e/lib.bash
@@ -60,7 +60,6 @@ attack() {
 }
 
 # Joins what was done with what was seen, by process and object.
-# shellcheck disable=SC2016 # jq's own variables
 JOIN='
 def of($c): select(if $c.rdev then .asset.dev == $c.rdev
 	else .asset.dev == $c.dev and .asset.inode == $c.ino end);
@@ -109,31 +108,14 @@ changes() { rows 24 24 file 4; rows 24 24 camera 2; }
 outside() { rows 0 0 file 2; }
 other_nodes() { rows 28 29 file 8; }
 
-# kind CASE KIND: CASE of a recording gave an event of KIND.
-kind() {
-	none file "select(.case == \"$1\" and ([.seen[] | select(.kind == \"$2\" and .result == 0)] |
-		length) == 0) | $brief"
-}
-
+# Pairs of a case of recordings and the kind of event that it must give.
 kinds() {
-	kind rename rename
-	kind rename-open rename
-	kind exchange rename
-	kind moved-out rename
-	kind hard-link link
-	kind link link
-	kind link-in link
-	kind unlink unlink
-	kind unlinked unlink
-	kind truncate truncate
-	kind ftruncate truncate
-	kind chmod attr
-	kind chown attr
-	kind scm-rights receive
-	kind pidfd-getfd receive
-	kind fork-read use
-	kind exec use
-	kind map map
+	none file '({"rename": "rename", "rename-open": "rename", "exchange": "rename",
+		"moved-out": "rename", "hard-link": "link", "link": "link", "link-in": "link",
+		"unlink": "unlink", "unlinked": "unlink", "truncate": "truncate",
+		"ftruncate": "truncate", "chmod": "attr", "chown": "attr", "scm-rights": "receive",
+		"pidfd-getfd": "receive", "fork-read": "use", "exec": "use", "map": "map"})[.case] as $k |
+		select($k and ([.seen[] | select(.kind == $k and .result == 0)] | length) == 0)'" | $brief"
 }
 
 node_kinds() {
@@ -195,11 +177,14 @@ nothing_lost() {
 
 # The table tells the truth: a line whose case is seen everywhere has to go.
 not_yet() {
-	{
+	local found
+
+	found=$({
 		joined camera 'select(.later) | [.case, (.seen | length)]'
 		joined file 'select(.later) | [.case, (.seen | length)]'
 	} | jq -s -r 'group_by(.[0])[] | select(all(.[1] > 0)) |
-		"\(.[0][0]) is seen now; take it out of NOT_YET"' | { ! grep . || return 1; }
+		"\(.[0][0]) is seen now; take it out of NOT_YET"')
+	[[ -z $found ]] || fail "$found"
 }
 
 mkdir -p "$RECORDINGS" "$RESULTS"

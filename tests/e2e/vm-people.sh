@@ -6,7 +6,7 @@
 # client in another network, real login on a console, real cron, at, sudo, su and tmux.
 #
 # vm: --vivid none
-# limit: 240
+# limit: 300
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -17,9 +17,12 @@ cd "$(dirname "$0")/../.."
 # shellcheck source=tests/e2e/lib.bash
 . tests/e2e/lib.bash
 
+# The processor may be shared with other machines.
+CW_START_LIMIT=120
 LATENCY_MS=100
 FRAMES=50
 STAMPS=/run/stamps
+LATENCIES=/run/latencies
 
 write_policy() {
 	cat >/run/policy.yaml <<-END
@@ -56,16 +59,24 @@ stamped() {
 	grep -q "^$1 " "$STAMPS"
 }
 
-# in_time EVENT: the line was in the file soon enough; says how soon.
+# in_time EVENT: notes how soon its line was in the file.
 in_time() {
 	local seq ms
 
-	[[ $1 =~ \"seq\":([0-9]+),.*\"kind\":\"([a-z]+)\".*\"exe\":\"([^\"]*)\" ]]
+	[[ $1 =~ \"seq\":([0-9]+),.*\"kind\":\"([a-z]+)\",\"probe\".*\"exe\":\"([^\"]*)\",\"exe_inode\" ]]
 	seq=${BASH_REMATCH[1]}
 	wait_until 5 stamped "$seq" || fail "the line of event $seq was never there"
 	ms=$(awk -v seq="$seq" '$1 == seq { printf "%.1f", ($3 - $2) / 1e6; exit }' "$STAMPS")
-	echo "# $ms ms: ${BASH_REMATCH[2]} by ${BASH_REMATCH[3]}" >>/run/latencies
-	((${ms%.*} < LATENCY_MS)) || fail "the line of event $seq came after $ms ms"
+	echo "$ms ms ${BASH_REMATCH[2]} by ${BASH_REMATCH[3]}" >>"$LATENCIES"
+}
+
+# The processor is an emulation that may have to wait for its host: one line in five may be late.
+latency() {
+	sort -n "$LATENCIES" | awk -v most="$LATENCY_MS" '
+		{ ms[NR] = $1; if ($1 > most) late++ }
+		END { print "late: " late + 0 " of " NR; exit !NR || late * 5 > NR }' ||
+		fail "too many lines came after $LATENCY_MS ms: $(sort -rn "$LATENCIES" | head -n 5 |
+			paste -sd ';')"
 }
 
 # A file of the recorder's folder, of which one case only knows.
@@ -311,6 +322,8 @@ scenario "a cron job of the recorder's user is a service with its unit" cron_mot
 scenario "a job that alice left to at is hers" at_job
 scenario "bob has a grant until its limit" limit
 scenario "the recorder was never flagged, and nothing else was taken for a recording" never_flagged
+scenario "the lines were in the file within $LATENCY_MS ms" latency
+sort -n "$LATENCIES" 2>/dev/null | awk '{ ms[NR] = $1 }
+	END { if (NR) print "# " NR " lines: median " ms[int((NR + 1) / 2)] " ms, most " ms[NR] " ms" }'
 stop_camwarden
-sort -k 2 -n /run/latencies 2>/dev/null || true
 scenarios_done

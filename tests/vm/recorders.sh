@@ -12,6 +12,9 @@
 RECORDINGS=/var/lib/motion
 
 recordings_setup() {
+	# Once: whoever touches the folder while it is watched is flagged.
+	[[ ! -e /run/people/recordings ]] || return 0
+	: >/run/people/recordings
 	getent passwd motion >/dev/null ||
 		useradd --system --home-dir "$RECORDINGS" --groups video motion
 	mkdir -p "$RECORDINGS"

@@ -523,6 +523,16 @@ bool cw_writer_take_loss(struct cw_writer *w, struct cw_writer_loss *ret_loss)
 }
 
 /* With the lock held: whatever the thread waits for, it looks up. */
+bool cw_writer_has_loss(struct cw_writer *w)
+{
+	bool has;
+
+	pthread_mutex_lock(&w->lock);
+	has = w->loss.lines && !w->broken;
+	pthread_mutex_unlock(&w->lock);
+	return has;
+}
+
 static void wake_thread(struct cw_writer *w)
 {
 	const uint64_t one = 1;

@@ -45,6 +45,8 @@ void cw_writer_set_patient(struct cw_writer *w, bool patient);
  * 8 KiB, or half of a smaller queue. Never true while the writer is broken.
  */
 bool cw_writer_take_loss(struct cw_writer *w, struct cw_writer_loss *ret_loss);
+/* True while there is a loss that was not taken: the room for its line has to be asked for. */
+bool cw_writer_has_loss(struct cw_writer *w);
 /*
  * Opens the path again (logrotate); on failure the old file stays and the errno is returned. 0 for
  * standard output. The file changes between two lines: what is queued may still go to the old one,

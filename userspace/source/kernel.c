@@ -413,12 +413,12 @@ size_t cw_kernel_n_marks(const struct cw_kernel *k)
 	return n;
 }
 
-uint32_t cw_kernel_tree_gen(const struct cw_kernel *k)
+uint64_t cw_kernel_tree_gen(const struct cw_kernel *k)
 {
 	return __atomic_load_n(&k->skel->bss->tree_gen, __ATOMIC_SEQ_CST);
 }
 
-void cw_kernel_tree_clean(struct cw_kernel *k, uint32_t gen)
+void cw_kernel_tree_clean(struct cw_kernel *k, uint64_t gen)
 {
 	__atomic_store_n(&k->skel->bss->tree_clean, gen, __ATOMIC_SEQ_CST);
 }

@@ -39,8 +39,8 @@ void cw_kernel_set_canary(struct cw_kernel *k, uint64_t ino);
 size_t cw_kernel_n_marks(const struct cw_kernel *k);
 
 /* Generation of the trees; marks are complete for `gen` when the caller says so. */
-uint32_t cw_kernel_tree_gen(const struct cw_kernel *k);
-void cw_kernel_tree_clean(struct cw_kernel *k, uint32_t gen);
+uint64_t cw_kernel_tree_gen(const struct cw_kernel *k);
+void cw_kernel_tree_clean(struct cw_kernel *k, uint64_t gen);
 bool cw_kernel_tree_is_clean(const struct cw_kernel *k);
 
 /* Readable when records wait. */
