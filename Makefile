@@ -5,6 +5,7 @@
 # make install    DESTDIR= PREFIX= are respected; make uninstall takes the same
 # make unit       the unit tests; make attacks: the programs that get at watched objects
 # make fuzz       build/fuzz/fuzz_*, with libFuzzer (clang)
+# make bench      build/bench/*: programs that measure
 # make SANITIZE=1 the same under AddressSanitizer and UndefinedBehaviourSanitizer, in build/san
 # make WERROR=1   a warning is an error
 # make CC=clang   another compiler; ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- another machine
@@ -71,7 +72,9 @@ MAN := $(wildcard docs/man/*.1)
 DOCS := $(wildcard README.md LICENSE LICENSES/[BG]*.txt docs/*.md)
 EXAMPLES := $(wildcard docs/examples/*.yaml)
 
-.PHONY: all check unit install uninstall clean attacks fuzz fuzzers
+BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+
+.PHONY: all bench check unit install uninstall clean attacks fuzz fuzzers
 .SECONDARY:
 
 all: $(BUILD)/camwarden
@@ -105,6 +108,12 @@ unit: $(UNIT)
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libcamwarden.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -Itests/unit $(LDFLAGS) -o $@ $< $(BUILD)/libcamwarden.a -lcmocka $(LDLIBS)
+
+bench: $(BENCH)
+
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libcamwarden.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $< $(BUILD)/libcamwarden.a $(LDLIBS)
 
 attacks: $(BUILD)/attacks
 
@@ -142,4 +151,4 @@ uninstall:
 clean:
 	rm -rf build
 
--include $(OBJ:.o=.d) $(addsuffix .d,$(UNIT))
+-include $(OBJ:.o=.d) $(addsuffix .d,$(UNIT) $(BENCH))

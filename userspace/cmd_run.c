@@ -3,6 +3,7 @@
 #include <getopt.h>
 
 #include "cmd.h"
+#include "trace/recorder.h"
 
 static const char help[] =
 	"Usage: camwarden run [OPTION...]\n"
@@ -15,6 +16,9 @@ static const char help[] =
 	"      --format FORMAT   text (default) or json, one event a line\n"
 	"      --output FILE     append there instead of printing; opened again on SIGUSR1\n"
 	"      --all             every event, not only flags\n"
+	"      --trace FILE      also record every event with every fact, for camwarden replay\n"
+	"      --keys DIR        where the keys that seal the trace are (default:\n"
+	"                        " CW_TRACE_KEYS_DIR ")\n"
 	"      --duration SEC    end by itself\n"
 	"      --quiet           say nothing about what is found at start\n"
 	"      --rung RUNG       use no better probes than lsm (default), fentry, kprobe or\n"
@@ -30,7 +34,7 @@ static int usage_error(const char *what, const char *which)
 	return CW_EXIT_USAGE;
 }
 
-static int parse_duration(const char *s, unsigned int *ret)
+int cw_parse_duration(const char *s, unsigned int *ret)
 {
 	char *end;
 	unsigned long n;
@@ -62,6 +66,12 @@ static int parse_option(struct cw_run_config *c, int option, const char *value)
 	case 'o':
 		c->output = value;
 		return 0;
+	case 't':
+		c->trace = value;
+		return 0;
+	case 'k':
+		c->keys = value;
+		return 0;
 	case 'a':
 		c->all = true;
 		return 0;
@@ -74,7 +84,7 @@ static int parse_option(struct cw_run_config *c, int option, const char *value)
 		c->format = *value == 'j' ? CW_FORMAT_JSON : CW_FORMAT_TEXT;
 		return 0;
 	case 'd':
-		return parse_duration(value, &c->duration_s) ?
+		return cw_parse_duration(value, &c->duration_s) ?
 			       usage_error("--duration is a number of seconds, not ", value) : 0;
 	case 'r':
 		return parse_rung(value, &c->best) ?
@@ -94,13 +104,15 @@ int cw_cmd_run(int argc, char **argv)
 		{ "format", required_argument, NULL, 'f' },
 		{ "output", required_argument, NULL, 'o' },
 		{ "all", no_argument, NULL, 'a' },
+		{ "trace", required_argument, NULL, 't' },
+		{ "keys", required_argument, NULL, 'k' },
 		{ "duration", required_argument, NULL, 'd' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "rung", required_argument, NULL, 'r' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct cw_run_config config = { .best = CW_PROBE_LSM };
+	struct cw_run_config config = { .best = CW_PROBE_LSM, .keys = CW_TRACE_KEYS_DIR };
 	int option, r;
 
 	opterr = 0;

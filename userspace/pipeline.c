@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One thread does everything but writing the output: it waits for the rings, fanotify, device
- * events, mounts, signals and deadlines, and hands each record through decode, enrich, policy and
- * sink. There is no regular tick: what is not watched costs nothing.
+ * One thread does everything but writing the output and the trace: it waits for the rings,
+ * fanotify, device events, mounts, signals and deadlines, and hands each record through decode,
+ * enrich, policy, trace and sink. There is no regular tick: what is not watched costs nothing.
  */
 #include <fcntl.h>
 #include <linux/netlink.h>
@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -18,10 +17,10 @@
 #include "assets.h"
 #include "canary.h"
 #include "pipeline.h"
-#include "sink/json.h"
 #include "sink/text.h"
 #include "sink/writer.h"
 #include "source/seed.h"
+#include "trace/recorder.h"
 
 #define CANARY_EVERY_NS	  (60 * CW_NSEC_PER_SEC)
 #define CANARY_PATIENCE_NS (5 * CW_NSEC_PER_SEC)
@@ -47,24 +46,24 @@ struct pipeline {
 	struct cw_decode *decode;
 	struct cw_enrich *enrich;
 	struct cw_policy *policy;
-	struct cw_writer *writer;
+	struct cw_writer *writer;     /* NULL: nothing is printed */
+	struct cw_recorder *recorder; /* NULL: no trace */
+	struct cw_printer printer;
 	struct cw_ladder ladder;
 	struct cw_assets assets;
 	struct cw_canary canary;
-	struct cw_text_style style;
-	struct cw_buf line;
 	struct cw_buf exe_path;
 	struct rescan rescan[RESCANS_MAX];
 	unsigned int n_rescans;
 	uint64_t rescan_all_ns; /* when all trees have to be walked; 0: need not be */
 	char boot_id[40];
 	char hub[65];
-	uint64_t seq, flags, flagged[CW_CLASS_MAX], events;
+	uint64_t seq, events;
 	uint64_t wall_offset_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
 	uint64_t losses_since_ns, missing_since_ns, end_ns;
 	uint64_t next_canary_ns, next_roots_ns, next_names_ns;
 	int signals, uevents, mounts;
-	int output_error; /* told already */
+	int output_error, trace_error; /* told already */
 	bool seeding, stopping;
 };
 
@@ -107,39 +106,34 @@ static void say_lines(const char *prefix, const char *lines)
 
 /* ---- the way of one event ---- */
 
-/* What the agent itself says is always printed; of the accesses only the flags, unless all. */
-static bool is_printed(const struct pipeline *p, const struct cw_event *e)
+static void print(struct pipeline *p, const struct cw_event *e)
 {
-	if (p->config->all || e->verdict.decision == CW_DECISION_FLAG)
-		return true;
-	return p->config->format == CW_FORMAT_JSON && !cw_kind_is_access(e->kind);
+	if (!cw_printer_take(&p->printer, e))
+		return;
+	/* A burst waits in the rings for a slow sink; before they are full, lines are dropped. */
+	cw_writer_set_patient(p->writer, cw_kernel_has_room(p->kernel));
+	if (p->printer.line.error)
+		say("out of memory, event %llu is not written",
+		    (unsigned long long)e->seq);
+	else
+		cw_writer_put(p->writer, p->printer.line.data, p->printer.line.len, e->boot_ns);
 }
 
+/* The trace gets the event as it was found, without what a policy made of it. */
 static void deliver(struct pipeline *p, struct cw_event *e)
 {
 	e->seq = ++p->seq;
 	e->time_ns = e->boot_ns + p->wall_offset_ns;
 	e->boot_id = p->boot_id;
 	e->hub = p->hub;
-	cw_policy_judge(p->policy, e);
-	if (e->verdict.decision == CW_DECISION_FLAG) {
-		p->flags++;
-		p->flagged[e->verdict.class]++;
-	}
-	if (!is_printed(p, e))
+	if (p->recorder)
+		cw_recorder_event(p->recorder, e);
+	if (p->config->record)
 		return;
-	cw_buf_reset(&p->line);
-	if (p->config->format == CW_FORMAT_JSON)
-		cw_json_event(&p->line, e);
-	else
-		cw_text_event(&p->line, e, &p->style);
-	/* A burst waits in the rings for a slow sink; before they are full, lines are dropped. */
-	cw_writer_set_patient(p->writer, cw_kernel_has_room(p->kernel));
-	if (p->line.error)
-		say("out of memory, event %llu is not written",
-		    (unsigned long long)e->seq);
-	else
-		cw_writer_put(p->writer, p->line.data, p->line.len, e->boot_ns);
+	cw_policy_judge(p->policy, e);
+	if (p->recorder && e->verdict.decision == CW_DECISION_FLAG)
+		cw_recorder_urgent(p->recorder);
+	print(p, e);
 }
 
 static void begin_event(struct pipeline *p, struct cw_event *e, enum cw_kind kind)
@@ -488,6 +482,7 @@ static void tell_losses(struct pipeline *p)
 		"connections", "streams", "uses", "paths", "attempts",
 	};
 	struct cw_loss_count losses[CW_LOSS_MAX];
+	struct cw_recorder_loss trace;
 	struct cw_writer_loss out;
 	uint64_t now = boot_now();
 
@@ -502,27 +497,37 @@ static void tell_losses(struct pipeline *p)
 	    !cw_watch_unstable(p->watch))
 		rescan_all_later(p);
 	p->losses_since_ns = now;
-	if (cw_writer_take_loss(p->writer, &out))
+	if (p->writer && cw_writer_take_loss(p->writer, &out))
 		deliver_gap(p, "output", out.lines, out.from_ns, out.to_ns);
+	if (p->recorder && cw_recorder_take_loss(p->recorder, &trace))
+		deliver_gap(p, "trace", trace.events, trace.from_ns, trace.to_ns);
+}
+
+/* Tells once when a file cannot be written, and once when it can again. */
+static void tell_error(const char *path, int error, int *told)
+{
+	if (error == *told)
+		return;
+	*told = error;
+	if (error)
+		say("cannot write %s: %s; what does not fit into memory meanwhile is counted",
+		    path, strerror(-error));
+	else
+		say("%s can be written again", path);
 }
 
 static void tell_output(struct pipeline *p)
 {
-	int error = cw_writer_error(p->writer);
+	const char *output = p->config->output ? p->config->output : "standard output";
 
-	if (cw_writer_broken(p->writer)) {
+	if (p->recorder)
+		tell_error(p->config->trace, cw_recorder_error(p->recorder), &p->trace_error);
+	if (!p->writer)
+		return;
+	if (cw_writer_broken(p->writer))
 		p->stopping = true;
-		return;
-	}
-	if (error == p->output_error)
-		return;
-	p->output_error = error;
-	if (error)
-		say("cannot write %s: %s; what does not fit into memory meanwhile is counted",
-		    p->config->output ? p->config->output : "standard output", strerror(-error));
 	else
-		say("%s can be written again",
-		    p->config->output ? p->config->output : "standard output");
+		tell_error(output, cw_writer_error(p->writer), &p->output_error);
 }
 
 /* ---- policy ---- */
@@ -542,6 +547,8 @@ static void deliver_policy(struct pipeline *p, bool ok, const char *error)
 {
 	struct cw_event e;
 
+	if (p->config->record)
+		return;
 	begin_event(p, &e, CW_KIND_POLICY);
 	cw_event_add_bool(&e, "ok", ok);
 	cw_event_add_string(&e, "sha256", cw_policy_sha256(p->policy));
@@ -549,6 +556,18 @@ static void deliver_policy(struct pipeline *p, bool ok, const char *error)
 	if (error)
 		cw_event_add_string(&e, "error", error);
 	deliver(p, &e);
+}
+
+/* From here on the policy is in force; a replay takes it up at the same place. */
+static void record_policy(struct pipeline *p, bool reload)
+{
+	size_t len;
+	const char *text = cw_policy_text(p->policy, &len);
+
+	if (!p->recorder || p->config->record)
+		return;
+	if (!cw_recorder_policy(p->recorder, reload, cw_policy_name(p->policy), text, len))
+		say("%s: no room for the policy; a replay has to be given it", p->config->trace);
 }
 
 static void apply_assets(struct pipeline *p, bool quiet)
@@ -578,6 +597,7 @@ static void reload_policy(struct pipeline *p)
 	cw_policy_keep_usage(next, p->policy);
 	cw_policy_free(p->policy);
 	p->policy = next;
+	record_policy(p, true);
 	apply_assets(p, true);
 	say("policy reloaded: %zu assets, %zu grants", cw_policy_n_assets(next),
 	    cw_policy_n_grants(next));
@@ -654,20 +674,40 @@ static int open_signals(void)
 
 static int open_output(struct pipeline *p)
 {
-	struct winsize w;
-	int r = cw_writer_open(p->config->output, OUTPUT_ROOM, &p->writer);
+	int r;
 
+	if (p->config->record)
+		return 0;
+	r = cw_writer_open(p->config->output, OUTPUT_ROOM, &p->writer);
 	if (r) {
 		say("cannot open %s: %s; name a file that can be written",
 		    p->config->output ? p->config->output : "standard output", strerror(-r));
 		return r;
 	}
-	if (!p->config->output && isatty(STDOUT_FILENO)) {
-		p->style.color = !getenv("NO_COLOR") || !*getenv("NO_COLOR");
-		if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &w))
-			p->style.width = w.ws_col;
-	}
+	if (!p->config->output)
+		cw_printer_ask_terminal(&p->printer);
 	return 0;
+}
+
+/* Who we are, and the file that tells it. */
+static int open_trace(struct pipeline *p)
+{
+	struct cw_recorder_config c = { .path = p->config->trace, .keys = p->config->keys,
+					.boot_id = p->boot_id, .hub = p->hub,
+					.version = CW_VERSION };
+	cw_auto_buf struct cw_buf notes = { 0 };
+	int r;
+
+	read_line("/proc/sys/kernel/random/boot_id", p->boot_id, sizeof(p->boot_id));
+	gethostname(p->hub, sizeof(p->hub) - 1);
+	if (!p->config->trace)
+		return 0;
+	r = cw_recorder_open(&c, &notes, &p->recorder);
+	say_lines("", notes.data);
+	if (r)
+		say("cannot record to %s: %s; name a file that can be made", p->config->trace,
+		    strerror(-r));
+	return r;
 }
 
 static int open_stages(struct pipeline *p)
@@ -717,6 +757,7 @@ static void deliver_start(struct pipeline *p)
 {
 	struct cw_event e;
 
+	record_policy(p, false);
 	begin_event(p, &e, CW_KIND_START);
 	cw_event_add_string(&e, "version", CW_VERSION);
 	cw_event_add_string(&e, "kernel", p->ladder.coverage.kernel);
@@ -746,8 +787,6 @@ static int start(struct pipeline *p)
 	int r;
 
 	update_wall(p);
-	read_line("/proc/sys/kernel/random/boot_id", p->boot_id, sizeof(p->boot_id));
-	gethostname(p->hub, sizeof(p->hub) - 1);
 	p->losses_since_ns = boot_now();
 	r = open_stages(p);
 	if (r)
@@ -785,7 +824,7 @@ static void take_signals(struct pipeline *p)
 			reload_policy(p);
 			break;
 		case SIGUSR1:
-			r = cw_writer_reopen(p->writer);
+			r = p->writer ? cw_writer_reopen(p->writer) : 0;
 			if (r)
 				say("cannot open %s again: %s; the old file is written on",
 				    p->config->output, strerror(-r));
@@ -835,6 +874,14 @@ static void run_canary(struct pipeline *p)
 		cw_canary_fly(&p->canary, now);
 }
 
+/* A file cannot be written, or a loss waits to be told: nothing wakes us when that is over. */
+static bool has_trouble(const struct pipeline *p)
+{
+	if (p->writer && (cw_writer_error(p->writer) || cw_writer_has_loss(p->writer)))
+		return true;
+	return p->recorder && (cw_recorder_error(p->recorder) || cw_recorder_has_loss(p->recorder));
+}
+
 /* Milliseconds until something has to be done, -1: nothing. */
 static int next_deadline(const struct pipeline *p, int names_ms)
 {
@@ -852,8 +899,7 @@ static int next_deadline(const struct pipeline *p, int names_ms)
 		at = p->rescan_all_ns;
 	if (p->n_rescans && now + 10 * 1000000 < at)
 		at = now + 10 * 1000000;
-	if ((cw_writer_error(p->writer) || cw_writer_has_loss(p->writer)) &&
-	    now + CW_NSEC_PER_SEC / 4 < at)
+	if (has_trouble(p) && now + CW_NSEC_PER_SEC / 4 < at)
 		at = now + CW_NSEC_PER_SEC / 4;
 	if (names_ms >= 0 && now + (uint64_t)names_ms * 1000000 < at)
 		at = now + (uint64_t)names_ms * 1000000;
@@ -929,9 +975,14 @@ static void finish(struct pipeline *p)
 		begin_event(p, &e, CW_KIND_STOP);
 		cw_event_add_string(&e, "version", CW_VERSION);
 		cw_event_add_uint(&e, "events", p->events);
-		cw_event_add_uint(&e, "flags", p->flags);
+		if (!p->config->record)
+			cw_event_add_uint(&e, "flags", p->printer.flags);
 		deliver(p, &e);
 	}
+	lost = cw_recorder_close(p->recorder, CLOSE_PATIENCE_MS);
+	if (lost)
+		say("%s: %llu events could not be recorded", p->config->trace,
+		    (unsigned long long)lost);
 	lost = cw_writer_close(p->writer, CLOSE_PATIENCE_MS);
 	if (lost)
 		say("%llu lines could not be written", (unsigned long long)lost);
@@ -939,12 +990,11 @@ static void finish(struct pipeline *p)
 
 static void summary(const struct pipeline *p)
 {
-	fprintf(stderr, "camwarden: %llu accesses, %llu flags", (unsigned long long)p->events,
-		(unsigned long long)p->flags);
-	for (int c = 0, n = 0; c < CW_CLASS_MAX; c++)
-		if (p->flagged[c])
-			fprintf(stderr, "%s%llu %s", n++ ? ", " : ": ",
-				(unsigned long long)p->flagged[c], cw_class_name(c));
+	fprintf(stderr, "camwarden: %llu accesses", (unsigned long long)p->events);
+	if (!p->config->record) {
+		fputs(", ", stderr);
+		cw_printer_summary(&p->printer, stderr);
+	}
 	fputc('\n', stderr);
 }
 
@@ -958,7 +1008,7 @@ static void free_pipeline(struct pipeline *p)
 	cw_kernel_close(p->kernel);
 	cw_enrich_free(p->enrich);
 	cw_policy_free(p->policy);
-	cw_buf_free(&p->line);
+	cw_printer_free(&p->printer);
 	cw_buf_free(&p->exe_path);
 	cw_closep(&p->signals);
 	cw_closep(&p->uevents);
@@ -968,7 +1018,8 @@ static void free_pipeline(struct pipeline *p)
 int cw_pipeline_run(const struct cw_run_config *config)
 {
 	struct pipeline p = { .config = config, .signals = -1, .uevents = -1, .mounts = -1,
-			      .canary.fd = -1 };
+			      .canary.fd = -1,
+			      .printer = { .format = config->format, .all = config->all } };
 	cw_auto_buf struct cw_buf errors = { 0 };
 	int status = CW_EXIT_FAILED, r;
 
@@ -979,18 +1030,20 @@ int cw_pipeline_run(const struct cw_run_config *config)
 		return r == -EINVAL ? CW_EXIT_USAGE : CW_EXIT_FAILED;
 	}
 	if (!open_kernel(&p) && !open_output(&p)) {
-		if (!start(&p)) {
+		if (!open_trace(&p) && !start(&p)) {
 			/* The kernel's type information is large, and was needed only to load. */
 			malloc_trim(0);
 			if (!config->quiet)
-				fprintf(stderr, "\ncamwarden: watching; Ctrl-C ends\n");
+				fprintf(stderr, "\ncamwarden: %s%s; Ctrl-C ends\n",
+					config->record ? "recording to " : "watching",
+					config->record ? config->trace : "");
 			loop(&p);
-			status = p.flags ? CW_EXIT_FLAGGED : CW_EXIT_OK;
+			status = p.printer.flags ? CW_EXIT_FLAGGED : CW_EXIT_OK;
 		}
 		finish(&p);
 		if (status != CW_EXIT_FAILED && !config->quiet)
 			summary(&p);
-		status = p.flags && status == CW_EXIT_OK ? CW_EXIT_FLAGGED : status;
+		status = p.printer.flags && status == CW_EXIT_OK ? CW_EXIT_FLAGGED : status;
 	}
 	free_pipeline(&p);
 	return status;

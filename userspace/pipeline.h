@@ -3,15 +3,16 @@
 #ifndef CW_PIPELINE_H
 #define CW_PIPELINE_H
 
-#include "model/event.h"
-
-enum cw_format { CW_FORMAT_TEXT, CW_FORMAT_JSON };
+#include "printer.h"
 
 enum cw_exit { CW_EXIT_OK, CW_EXIT_FLAGGED, CW_EXIT_USAGE, CW_EXIT_FAILED };
 
 struct cw_run_config {
 	const char *policy; /* NULL: the built-in one */
 	const char *output; /* NULL: standard output */
+	const char *trace;  /* NULL: none is written */
+	const char *keys;   /* directory of the keys that seal the trace */
+	bool record;	    /* nothing is judged or printed, the trace is all */
 	enum cw_format format;
 	bool all;	    /* allowed accesses, too */
 	bool quiet;	    /* no account of what is found at start */

@@ -104,6 +104,11 @@ const char *cw_policy_text(const struct cw_policy *p, size_t *ret_len)
 	return p->text;
 }
 
+bool cw_policy_has_limits(const struct cw_policy *p)
+{
+	return any_limited(p);
+}
+
 size_t cw_policy_n_assets(const struct cw_policy *p)
 {
 	return p->n_assets;

@@ -55,6 +55,8 @@ int cw_policy_default(const char *root, struct cw_buf *ret_yaml);
 const char *cw_policy_name(const struct cw_policy *p);
 const char *cw_policy_sha256(const struct cw_policy *p); /* of the text, 64 hexadecimal digits */
 const char *cw_policy_text(const struct cw_policy *p, size_t *ret_len);
+/* True if a verdict can depend on events before it: a grant has a limit. */
+bool cw_policy_has_limits(const struct cw_policy *p);
 size_t cw_policy_n_assets(const struct cw_policy *p);
 size_t cw_policy_n_grants(const struct cw_policy *p);
 const struct cw_policy_asset *cw_policy_asset(const struct cw_policy *p, size_t i);

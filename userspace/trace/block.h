@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Events to the content of one block, and back. A block stands alone: its strings, processes and
+ * assets are written once, before the first event that needs them. Neither side knows of files.
+ * Private to the trace module.
+ */
+#ifndef CW_TRACE_BLOCK_H
+#define CW_TRACE_BLOCK_H
+
+#include "base/buf.h"
+#include "model/event.h"
+#include "trace/format.h"
+
+#define CW_TRACE_SLOTS 8192u /* a power of 2 */
+
+/* ---- writing ---- */
+
+struct cw_trace_block {
+	struct cw_buf raw;
+	uint32_t events, flags;
+	uint32_t n[CW_TRACE_RECORD_ASSET + 1]; /* by record type: how many were interned */
+	uint64_t boot_min, boot_max, wall_min, wall_max;
+	uint64_t seq_first, seq_last;
+	uint64_t last_boot;
+	uint64_t last_offset; /* wall - boot of the last event */
+};
+
+/* What the block being filled has interned already. Serves one block at a time. */
+struct cw_trace_interner {
+	struct cw_trace_slot {
+		uint32_t generation, hash, at, len;
+		uint16_t type, id;
+	} slot[CW_TRACE_SLOTS];
+	uint32_t generation;
+};
+
+void cw_trace_block_reset(struct cw_trace_block *b, struct cw_trace_interner *in);
+/*
+ * -E2BIG: the block has no room for it; it is as before, but nothing may be added any more. An
+ * event that does not fit into an empty block fits nowhere. -ENOMEM as well.
+ */
+int cw_trace_block_add_event(struct cw_trace_block *b, struct cw_trace_interner *in,
+			     const struct cw_event *e);
+int cw_trace_block_add_policy(struct cw_trace_block *b, enum cw_trace_policy_how how,
+			      const char *name, const char *text, size_t len);
+/* True if it should be closed: it is large enough, or a table is nearly full. */
+bool cw_trace_block_is_full(const struct cw_trace_block *b);
+
+/* ---- reading ---- */
+
+struct cw_trace_policy {
+	enum cw_trace_policy_how how;
+	const char *name, *text; /* the text is not NUL-terminated */
+	size_t len;
+	uint8_t sha256[CW_TRACE_HASH];
+};
+
+struct cw_trace_unpacker;
+
+int cw_trace_unpacker_new(struct cw_trace_unpacker **ret_unpacker);
+void cw_trace_unpacker_free(struct cw_trace_unpacker *u);
+/* The content of the next block; it must live and stay as it is until the next call of this. */
+void cw_trace_unpacker_begin(struct cw_trace_unpacker *u, const struct cw_trace_head *file,
+			     const void *raw, size_t len);
+/*
+ * The next event (1) or policy (2) of the block; 0: there is none. -EBADMSG: the content is
+ * malformed, and the rest of the block cannot be read. All strings live as long as the content.
+ */
+int cw_trace_unpacker_next(struct cw_trace_unpacker *u, struct cw_event *ret_event,
+			   struct cw_trace_policy *ret_policy);
+/* Where in the content the record begins that was read last. */
+size_t cw_trace_unpacker_at(const struct cw_trace_unpacker *u);
+/* Records, kinds and details of a later version that were passed over so far. */
+uint64_t cw_trace_unpacker_unknown(const struct cw_trace_unpacker *u);
+
+#endif

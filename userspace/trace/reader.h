@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads traces, from files and pipes. The file may have been written by an adversary: memory is
+ * bounded whatever it says (some 6 MiB), and time by its length. What cannot be read is named with
+ * its offset and passed over.
+ */
+#ifndef CW_TRACE_READER_H
+#define CW_TRACE_READER_H
+
+#include "trace/block.h"
+
+struct cw_trace_reader;
+
+enum cw_trace_fault {
+	CW_TRACE_TORN,	    /* the file ends within a block: power cut, kill, truncation */
+	CW_TRACE_DAMAGED,   /* bytes are not what was written */
+	CW_TRACE_MISSING,   /* blocks are not there, or not in their order */
+	CW_TRACE_NEWER,	    /* of a later version; what is known of it is read */
+	CW_TRACE_UNREADABLE, /* the medium */
+};
+
+struct cw_trace_problem {
+	enum cw_trace_fault fault;
+	uint64_t offset;   /* in the file */
+	uint64_t sequence; /* of the block; 0: not known */
+	uint64_t wall_ns;  /* last that was read before; 0: nothing was */
+	const char *what;
+};
+
+typedef void cw_trace_problem_fn(void *ctx, const struct cw_trace_problem *p);
+
+/*
+ * `path` "-": standard input. -EBADMSG: not a trace, or its head is damaged; -ENOTSUP: of a later
+ * major version. `problem` is called while reading.
+ */
+int cw_trace_reader_open(const char *path, cw_trace_problem_fn *problem, void *ctx,
+			 struct cw_trace_reader **ret_reader);
+void cw_trace_reader_free(struct cw_trace_reader *r);
+const struct cw_trace_head *cw_trace_reader_head(const struct cw_trace_reader *r);
+/* How far it is, and the whole length (0: not known). */
+uint64_t cw_trace_reader_at(const struct cw_trace_reader *r, uint64_t *ret_size);
+
+/* ---- events ---- */
+
+/*
+ * From now on only blocks that may hold events of since <= time < until, and those that hold a
+ * policy, are read; by the index where there is one. Events of other times come along: a block is
+ * read whole. cw_trace_reader_all() takes it back for what is still to come.
+ */
+void cw_trace_reader_range(struct cw_trace_reader *r, uint64_t since_ns, uint64_t until_ns);
+void cw_trace_reader_all(struct cw_trace_reader *r);
+/*
+ * 1: an event, 2: a policy, 0: the end, -EIO: the medium failed. All that they point to lives until
+ * the next call.
+ */
+int cw_trace_reader_next(struct cw_trace_reader *r, struct cw_event *ret_event,
+			 struct cw_trace_policy *ret_policy);
+
+/* ---- blocks, for who looks at the file itself ---- */
+
+struct cw_trace_view {
+	struct cw_trace_block_head head;
+	const uint8_t *bytes; /* header and payload as in the file; until the next call */
+	size_t len;
+	bool whole; /* the payload has its checksum */
+};
+
+/* 1: a block of any type, 0: the end, -EIO. Range and index play no role here. */
+int cw_trace_reader_block(struct cw_trace_reader *r, struct cw_trace_view *ret_view);
+/* The content; -EBADMSG: it is no zlib stream of that length, and the problem was told. */
+int cw_trace_reader_inflate(struct cw_trace_reader *r, const struct cw_trace_view *v,
+			    const uint8_t **ret_raw);
+/* True once a valid footer was read; after the end. */
+bool cw_trace_reader_footer(const struct cw_trace_reader *r, struct cw_trace_footer *ret_footer);
+
+/* The SHA-256 of the last whole block of a trace, and when the trace was begun. */
+int cw_trace_last_hash(const char *path, uint64_t *ret_wall_ns, uint8_t ret_hash[CW_TRACE_HASH]);
+
+#endif

@@ -1,0 +1,733 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A ring of POOL blocks: `first` is the oldest, `ready` of them wait to be written, and the one
+ * behind those, if any is left, is being filled. The caller fills under the lock; the thread closes
+ * the block being filled when it is old or urgent, and reads closed blocks without the lock.
+ *
+ * Only the thread touches the file. A failed write is tried again where it stopped; what is in the
+ * file always is whole blocks and at most one that is torn.
+ */
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <zlib.h>
+
+#include "trace/block.h"
+#include "trace/keys.h"
+#include "trace/reader.h"
+#include "trace/recorder.h"
+
+#define POOL	      6u
+#define FLUSH_NS      (CW_NSEC_PER_SEC / 2)
+#define URGENT_NS     (CW_NSEC_PER_SEC / 50) /* between two syncs, in a flood of flags */
+#define SEAL_NS	      (60 * CW_NSEC_PER_SEC)
+#define SEAL_BLOCKS   256u
+#define RETRY_NS      (CW_NSEC_PER_SEC / 5)
+#define GRACE_MS      200
+#define INDEX_ENTRY   48u
+
+struct cw_recorder {
+	pthread_t thread;
+
+	/* Of the thread alone. */
+	int fd;
+	uint64_t offset, sequence, events;
+	uint8_t chain[CW_TRACE_HASH];
+	z_stream deflate;
+	struct cw_buf out;
+	struct cw_trace_keys *keys; /* NULL: no seals */
+	uint32_t unsealed;	    /* blocks */
+	uint64_t unsealed_since, synced_at;
+	uint64_t index_at, seal_at; /* offsets of the last ones; 0: none */
+	struct cw_trace_block_head index_head;
+	uint32_t n_index;
+	uint8_t index[CW_TRACE_INDEX_ENTRIES * INDEX_ENTRY];
+
+	struct cw_trace_interner *interner; /* of the caller alone, under the lock */
+
+	pthread_mutex_t lock; /* for all below */
+	pthread_cond_t wake, ended;
+	struct cw_trace_block pool[POOL];
+	unsigned int first, ready;
+	bool begun;	     /* the block being filled was reset */
+	uint64_t begun_at;   /* and when something came into it; 0: nothing */
+	bool urgent;
+	struct cw_recorder_loss loss;
+	int error; /* written under the lock, read without */
+	bool stop, finished, abandoned;
+	uint64_t deadline;
+};
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (uint64_t)t.tv_sec * CW_NSEC_PER_SEC + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t now_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+/* With the lock held; until then at the latest. */
+static void wait_until(struct cw_recorder *r, uint64_t ns)
+{
+	struct timespec t = { .tv_sec = (time_t)(ns / CW_NSEC_PER_SEC),
+			      .tv_nsec = (long)(ns % CW_NSEC_PER_SEC) };
+
+	pthread_cond_timedwait(&r->wake, &r->lock, &t);
+}
+
+/* ---- the file ---- */
+
+static void set_error(struct cw_recorder *r, int error)
+{
+	__atomic_store_n(&r->error, error, __ATOMIC_RELAXED);
+}
+
+/* After a failure: a while. False: the time of close is over. */
+static bool may_retry(struct cw_recorder *r, int error)
+{
+	uint64_t until = now_ns() + RETRY_NS;
+	bool again;
+
+	pthread_mutex_lock(&r->lock);
+	set_error(r, error);
+	while (now_ns() < until && !(r->stop && now_ns() >= r->deadline))
+		wait_until(r, r->stop && r->deadline < until ? r->deadline : until);
+	again = !(r->stop && now_ns() >= r->deadline);
+	pthread_mutex_unlock(&r->lock);
+	return again;
+}
+
+static int write_all(struct cw_recorder *r, const void *data, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = pwrite(r->fd, (const char *)data + done, len - done,
+				   (off_t)(r->offset + done));
+
+		if (n > 0)
+			done += (size_t)n;
+		else if ((!n || errno != EINTR) && !may_retry(r, n ? -errno : -EIO))
+			return r->error;
+	}
+	r->offset += len;
+	return 0;
+}
+
+static int sync_file(struct cw_recorder *r)
+{
+	while (fdatasync(r->fd))
+		if (errno != EINTR && !may_retry(r, -errno))
+			return r->error;
+	if (r->error)
+		set_error(r, 0);
+	return 0;
+}
+
+/* Header and compressed content to r->out, and the chain on to it. */
+static int pack(struct cw_recorder *r, struct cw_trace_block_head *h, const void *raw, size_t len)
+{
+	uint8_t head[CW_TRACE_BLOCK_SIZE] = { 0 };
+	size_t bound = deflateBound(&r->deflate, len);
+
+	cw_buf_reset(&r->out);
+	if (r->out.cap <= bound + sizeof(head)) {
+		cw_buf_free(&r->out);
+		r->out.data = malloc(bound + sizeof(head) + 1);
+		if (!r->out.data)
+			return -ENOMEM;
+		r->out.cap = bound + sizeof(head) + 1;
+	}
+	deflateReset(&r->deflate);
+	r->deflate.next_in = (Bytef *)(uintptr_t)raw;
+	r->deflate.avail_in = (uInt)len;
+	r->deflate.next_out = (Bytef *)r->out.data + sizeof(head);
+	r->deflate.avail_out = (uInt)bound;
+	if (deflate(&r->deflate, Z_FINISH) != Z_STREAM_END)
+		return -EIO;
+	h->raw = (uint32_t)len;
+	h->packed = (uint32_t)r->deflate.total_out;
+	h->sequence = r->sequence + 1;
+	h->offset = r->offset;
+	h->crc = cw_trace_crc(r->out.data + sizeof(head), h->packed);
+	memcpy(h->previous, r->chain, sizeof(h->previous));
+	cw_trace_block_head_put(h, head);
+	memcpy(r->out.data, head, sizeof(head));
+	r->out.len = sizeof(head) + h->packed;
+	return 0;
+}
+
+static int write_block(struct cw_recorder *r, struct cw_trace_block_head *h, const void *raw,
+		       size_t len)
+{
+	uint64_t before = r->offset;
+	int e;
+
+	while ((e = pack(r, h, raw, len)) == -ENOMEM && may_retry(r, e))
+		;
+	if (!e)
+		e = write_all(r, r->out.data, r->out.len);
+	if (!e && EVP_Digest(r->out.data, r->out.len, r->chain, NULL, EVP_sha256(), NULL) != 1)
+		e = -EIO;
+	if (e) {
+		r->offset = before;
+		return e;
+	}
+	r->sequence++;
+	if (!r->unsealed++)
+		r->unsealed_since = now_ns();
+	return 0;
+}
+
+static int write_index(struct cw_recorder *r)
+{
+	uint64_t at = r->offset;
+	int e;
+
+	if (!r->n_index)
+		return 0;
+	r->index_head.type = CW_TRACE_BLOCK_INDEX;
+	r->index_head.seq_first = r->index_at;
+	e = write_block(r, &r->index_head, r->index, (size_t)r->n_index * INDEX_ENTRY);
+	if (e)
+		return e;
+	r->index_at = at;
+	r->n_index = 0;
+	memset(&r->index_head, 0, sizeof(r->index_head));
+	return 0;
+}
+
+static int add_index(struct cw_recorder *r, const struct cw_trace_block_head *h)
+{
+	struct cw_trace_block_head *all = &r->index_head;
+	uint8_t *p = r->index + (size_t)r->n_index * INDEX_ENTRY;
+
+	cw_put_le(p, h->offset, 8);
+	cw_put_le(p + 8, h->boot_min, 8);
+	cw_put_le(p + 16, h->boot_max, 8);
+	cw_put_le(p + 24, h->wall_min, 8);
+	cw_put_le(p + 32, h->wall_max, 8);
+	cw_put_le(p + 40, h->events, 4);
+	cw_put_le(p + 44, h->flags, 4);
+	if (!r->n_index || h->boot_min < all->boot_min)
+		all->boot_min = h->boot_min;
+	if (!r->n_index || h->boot_max > all->boot_max)
+		all->boot_max = h->boot_max;
+	if (!r->n_index || h->wall_min < all->wall_min)
+		all->wall_min = h->wall_min;
+	if (!r->n_index || h->wall_max > all->wall_max)
+		all->wall_max = h->wall_max;
+	all->flags |= h->flags;
+	return ++r->n_index == CW_TRACE_INDEX_ENTRIES ? write_index(r) : 0;
+}
+
+static int write_events(struct cw_recorder *r, const struct cw_trace_block *b)
+{
+	struct cw_trace_block_head h = {
+		.type = CW_TRACE_BLOCK_EVENTS, .boot_min = b->boot_min, .boot_max = b->boot_max,
+		.wall_min = b->wall_min, .wall_max = b->wall_max, .events = b->events,
+		.seq_first = b->seq_first, .seq_last = b->seq_last, .flags = b->flags,
+	};
+	int e;
+
+	if (!b->events) { /* a policy alone: of this moment */
+		h.boot_min = h.boot_max = clock_ns(CLOCK_BOOTTIME);
+		h.wall_min = h.wall_max = clock_ns(CLOCK_REALTIME);
+	}
+	e = write_block(r, &h, b->raw.data, b->raw.len);
+	if (e)
+		return e;
+	r->events += b->events;
+	return add_index(r, &h);
+}
+
+static int write_seal(struct cw_recorder *r, bool last)
+{
+	struct cw_trace_seal s = {
+		.flags = last ? CW_TRACE_SEAL_LAST : 0, .sequence = r->sequence,
+		.offset = r->offset, .boot_ns = clock_ns(CLOCK_BOOTTIME),
+		.wall_ns = clock_ns(CLOCK_REALTIME), .events = r->events,
+	};
+	struct cw_trace_block_head h = {
+		.type = CW_TRACE_BLOCK_SEAL, .boot_min = s.boot_ns, .boot_max = s.boot_ns,
+		.wall_min = s.wall_ns, .wall_max = s.wall_ns,
+	};
+	uint8_t t[CW_TRACE_SEAL_SIZE];
+	uint64_t at = r->offset;
+	int e;
+
+	if (!r->keys)
+		return 0;
+	memcpy(s.hash, r->chain, sizeof(s.hash));
+	e = cw_trace_keys_seal(r->keys, &s);
+	if (e)
+		return e;
+	cw_trace_seal_put(&s, t);
+	e = write_block(r, &h, t, sizeof(t));
+	if (e)
+		return e;
+	r->unsealed = 0;
+	r->seal_at = at;
+	return 0;
+}
+
+static int write_end(struct cw_recorder *r)
+{
+	struct cw_trace_footer f;
+	uint8_t t[CW_TRACE_FOOTER_SIZE];
+	int e = write_index(r);
+
+	if (!e)
+		e = write_seal(r, true);
+	if (e)
+		return e;
+	f = (struct cw_trace_footer){ .index = r->index_at, .seal = r->seal_at };
+	cw_trace_footer_put(&f, t);
+	e = write_all(r, t, sizeof(t));
+	return e ? e : sync_file(r);
+}
+
+/* ---- the thread ---- */
+
+/* The block being filled waits to be written from now on. With the lock held. */
+static void close_block(struct cw_recorder *r)
+{
+	r->ready++;
+	r->begun = false;
+	r->begun_at = 0;
+}
+
+static void recorder_free(struct cw_recorder *r)
+{
+	for (unsigned int i = 0; i < POOL; i++)
+		cw_buf_free(&r->pool[i].raw);
+	free(r->interner);
+	cw_buf_free(&r->out);
+	cw_trace_keys_free(r->keys);
+	deflateEnd(&r->deflate);
+	cw_closep(&r->fd);
+	pthread_cond_destroy(&r->wake);
+	pthread_cond_destroy(&r->ended);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+static bool seal_is_due(const struct cw_recorder *r)
+{
+	return r->keys && r->unsealed &&
+	       (r->unsealed >= SEAL_BLOCKS || now_ns() >= r->unsealed_since + SEAL_NS);
+}
+
+/* When the block being filled has to be written; UINT64_MAX: there is nothing in it. */
+static uint64_t flush_time(const struct cw_recorder *r)
+{
+	if (!r->begun_at)
+		return UINT64_MAX;
+	if (r->stop)
+		return 0;
+	return r->urgent ? r->synced_at + URGENT_NS : r->begun_at + FLUSH_NS;
+}
+
+static void wait_for_work(struct cw_recorder *r)
+{
+	uint64_t until = flush_time(r);
+
+	if (r->keys && r->unsealed && r->unsealed_since + SEAL_NS < until)
+		until = r->unsealed_since + SEAL_NS;
+	if (until == UINT64_MAX)
+		pthread_cond_wait(&r->wake, &r->lock);
+	else
+		wait_until(r, until);
+}
+
+/* One block. Called and returns with the lock held, and lets go of it in between. */
+static int write_oldest(struct cw_recorder *r)
+{
+	struct cw_trace_block *b = &r->pool[r->first];
+	int e;
+
+	pthread_mutex_unlock(&r->lock);
+	e = write_events(r, b);
+	if (!e)
+		e = sync_file(r);
+	pthread_mutex_lock(&r->lock);
+	r->synced_at = now_ns();
+	if (!e) {
+		r->first = (r->first + 1) % POOL;
+		r->ready--;
+	}
+	return e;
+}
+
+static int seal_now(struct cw_recorder *r, bool last)
+{
+	int e;
+
+	pthread_mutex_unlock(&r->lock);
+	e = last ? write_end(r) : write_seal(r, false);
+	if (!e)
+		e = sync_file(r);
+	pthread_mutex_lock(&r->lock);
+	return e;
+}
+
+static void work(struct cw_recorder *r)
+{
+	int e = 0;
+
+	/* An error comes back only when the time of close is over. */
+	while (!e) {
+		if (r->ready < POOL && now_ns() >= flush_time(r)) {
+			r->urgent = false;
+			close_block(r);
+		}
+		if (r->ready)
+			e = write_oldest(r);
+		else if (r->stop)
+			break;
+		else if (seal_is_due(r))
+			e = seal_now(r, false);
+		else
+			wait_for_work(r);
+	}
+	if (!e)
+		e = seal_now(r, true);
+	if (e) {
+		set_error(r, e);
+		/* No half block stays, if that can be had. */
+		(void)!ftruncate(r->fd, (off_t)r->offset);
+	}
+}
+
+static void *run(void *arg)
+{
+	struct cw_recorder *r = arg;
+	bool abandoned;
+
+	pthread_mutex_lock(&r->lock);
+	work(r);
+	r->finished = true;
+	abandoned = r->abandoned;
+	pthread_cond_signal(&r->ended);
+	pthread_mutex_unlock(&r->lock);
+	if (abandoned)
+		recorder_free(r);
+	return NULL;
+}
+
+/* ---- opening ---- */
+
+static int start_thread(struct cw_recorder *r)
+{
+	sigset_t all, before;
+	int e;
+
+	sigfillset(&all); /* signals are the caller's business, and SIGXFSZ must be an error */
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	e = pthread_create(&r->thread, NULL, run, r);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (e)
+		return -e;
+	pthread_setname_np(r->thread, "cw-recorder");
+	return 0;
+}
+
+static void init_locks(struct cw_recorder *r)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_cond_init(&r->wake, &attr);
+	pthread_cond_init(&r->ended, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+/* A file that is there gets another name, made of when it was begun. */
+static int move_aside(const char *path, uint8_t ret_last[CW_TRACE_HASH], struct cw_buf *notes)
+{
+	char name[4200], stamp[32];
+	struct stat st;
+	struct tm tm;
+	uint64_t wall_ns;
+	time_t s;
+	int e = stat(path, &st) ? -errno : 0;
+
+	if (e == -ENOENT)
+		return 0;
+	if (e)
+		return e;
+	if (!S_ISREG(st.st_mode))
+		return -EEXIST;
+	if (!st.st_size)
+		return unlink(path) ? -errno : 0;
+	s = cw_trace_last_hash(path, &wall_ns, ret_last) ? st.st_mtime :
+							   (time_t)(wall_ns / CW_NSEC_PER_SEC);
+	gmtime_r(&s, &tm);
+	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
+	for (unsigned int i = 0; i < 1000; i++) {
+		int n = i ? snprintf(name, sizeof(name), "%s.%s.%u", path, stamp, i) :
+			    snprintf(name, sizeof(name), "%s.%s", path, stamp);
+
+		if (n >= (int)sizeof(name))
+			return -ENAMETOOLONG;
+		if (!link(path, name)) {
+			cw_buf_printf(notes, "%s was there already; it is %s now\n", path, name);
+			return unlink(path) ? -errno : 0;
+		}
+		if (errno != EEXIST)
+			break;
+	}
+	/* No hard links on this file system. */
+	if (access(name, F_OK) && !rename(path, name)) {
+		cw_buf_printf(notes, "%s was there already; it is %s now\n", path, name);
+		return 0;
+	}
+	return -errno;
+}
+
+static int write_head(struct cw_recorder *r, const struct cw_recorder_config *c,
+		      const uint8_t previous[CW_TRACE_HASH])
+{
+	struct cw_trace_head h = { .major = CW_TRACE_MAJOR, .minor = CW_TRACE_MINOR,
+				   .wall_ns = c->wall_ns ? c->wall_ns :
+							   clock_ns(CLOCK_REALTIME),
+				   .boot_ns = c->boot_ns ? c->boot_ns :
+							   clock_ns(CLOCK_BOOTTIME) };
+	struct cw_trace_block_head keys = { .type = CW_TRACE_BLOCK_KEYS,
+					    .boot_min = h.boot_ns, .boot_max = h.boot_ns,
+					    .wall_min = h.wall_ns, .wall_max = h.wall_ns };
+	uint8_t t[CW_TRACE_HEAD_SIZE];
+	const uint8_t *links;
+	size_t len;
+	int e;
+
+	snprintf(h.boot_id, sizeof(h.boot_id), "%s", c->boot_id ? c->boot_id : "");
+	snprintf(h.hub, sizeof(h.hub), "%s", c->hub ? c->hub : "");
+	snprintf(h.version, sizeof(h.version), "%s", c->version ? c->version : "");
+	memcpy(h.previous, previous, sizeof(h.previous));
+	if (RAND_bytes(h.id, sizeof(h.id)) != 1)
+		return -EIO;
+	cw_trace_head_put(&h, t);
+	if (EVP_Digest(t, sizeof(t), r->chain, NULL, EVP_sha256(), NULL) != 1)
+		return -EIO;
+	e = write_all(r, t, sizeof(t));
+	if (e || !r->keys)
+		return e;
+	links = cw_trace_keys_links(r->keys, &len);
+	return write_block(r, &keys, links, len);
+}
+
+static int open_file(struct cw_recorder *r, const struct cw_recorder_config *c,
+		     struct cw_buf *notes)
+{
+	uint8_t previous[CW_TRACE_HASH] = { 0 };
+	int e = move_aside(c->path, previous, notes);
+
+	if (e)
+		return e;
+	r->fd = open(c->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (r->fd < 0)
+		return -errno;
+	if (c->keys) {
+		e = cw_trace_keys_open(c->keys, &r->keys);
+		if (e)
+			cw_buf_printf(notes, "%s: no keys can be had there: %s; the trace is "
+				      "chained but not sealed\n", c->keys, strerror(-e));
+	}
+	r->stop = true; /* nothing is tried again here */
+	e = write_head(r, c, previous);
+	r->stop = false;
+	return e;
+}
+
+int cw_recorder_open(const struct cw_recorder_config *config, struct cw_buf *notes,
+		     struct cw_recorder **ret_recorder)
+{
+	struct cw_recorder *r = calloc(1, sizeof(*r));
+	int e = 0;
+
+	if (!r)
+		return -ENOMEM;
+	r->fd = -1;
+	init_locks(r);
+	r->interner = calloc(1, sizeof(*r->interner));
+	if (!r->interner || deflateInit(&r->deflate, Z_BEST_SPEED) != Z_OK)
+		e = -ENOMEM;
+	if (!e)
+		e = open_file(r, config, notes);
+	if (!e)
+		e = start_thread(r);
+	if (e) {
+		recorder_free(r);
+		return e;
+	}
+	*ret_recorder = r;
+	return 0;
+}
+
+/* ---- the caller ---- */
+
+/* The block to fill; NULL: all wait to be written. With the lock held. */
+static struct cw_trace_block *filling(struct cw_recorder *r)
+{
+	struct cw_trace_block *b;
+
+	if (r->begun && cw_trace_block_is_full(&r->pool[(r->first + r->ready) % POOL])) {
+		close_block(r);
+		pthread_cond_signal(&r->wake);
+	}
+	if (r->ready == POOL)
+		return NULL;
+	b = &r->pool[(r->first + r->ready) % POOL];
+	if (!r->begun)
+		cw_trace_block_reset(b, r->interner);
+	r->begun = true;
+	return b;
+}
+
+static void note_content(struct cw_recorder *r)
+{
+	if (r->begun_at)
+		return;
+	r->begun_at = now_ns();
+	pthread_cond_signal(&r->wake);
+}
+
+static int add_event(struct cw_recorder *r, const struct cw_event *e)
+{
+	struct cw_trace_block *b = filling(r);
+	int error = b ? cw_trace_block_add_event(b, r->interner, e) : -ENOSPC;
+
+	if (error && b && b->raw.len) {
+		/* Large as it is, it may fit into a block of its own. */
+		close_block(r);
+		pthread_cond_signal(&r->wake);
+		b = filling(r);
+		error = b ? cw_trace_block_add_event(b, r->interner, e) : -ENOSPC;
+	}
+	if (error && b)
+		r->begun = false; /* what it interned is void */
+	return error;
+}
+
+bool cw_recorder_event(struct cw_recorder *r, const struct cw_event *e)
+{
+	bool taken;
+
+	pthread_mutex_lock(&r->lock);
+	taken = !add_event(r, e);
+	if (taken) {
+		note_content(r);
+	} else {
+		if (!r->loss.events++)
+			r->loss.from_ns = e->boot_ns;
+		r->loss.to_ns = e->boot_ns;
+		r->loss.error = r->error;
+	}
+	pthread_mutex_unlock(&r->lock);
+	return taken;
+}
+
+bool cw_recorder_policy(struct cw_recorder *r, bool reload, const char *name, const char *text,
+			size_t len)
+{
+	enum cw_trace_policy_how how = reload ? CW_TRACE_POLICY_RELOAD : CW_TRACE_POLICY_START;
+	struct cw_trace_block *b;
+	int error = -ENOSPC;
+
+	pthread_mutex_lock(&r->lock);
+	b = filling(r);
+	if (b)
+		error = cw_trace_block_add_policy(b, how, name, text, len);
+	if (!error)
+		note_content(r);
+	pthread_mutex_unlock(&r->lock);
+	return !error;
+}
+
+void cw_recorder_urgent(struct cw_recorder *r)
+{
+	pthread_mutex_lock(&r->lock);
+	r->urgent = true;
+	pthread_cond_signal(&r->wake);
+	pthread_mutex_unlock(&r->lock);
+}
+
+bool cw_recorder_take_loss(struct cw_recorder *r, struct cw_recorder_loss *ret_loss)
+{
+	bool taken;
+
+	pthread_mutex_lock(&r->lock);
+	taken = r->loss.events && r->ready + 1 < POOL;
+	if (taken) {
+		*ret_loss = r->loss;
+		memset(&r->loss, 0, sizeof(r->loss));
+	}
+	pthread_mutex_unlock(&r->lock);
+	return taken;
+}
+
+/* Only the caller's own calls change the loss. */
+bool cw_recorder_has_loss(const struct cw_recorder *r)
+{
+	return r->loss.events;
+}
+
+int cw_recorder_error(const struct cw_recorder *r)
+{
+	return __atomic_load_n(&r->error, __ATOMIC_RELAXED);
+}
+
+/* Events that were taken and not written. With the lock held. */
+static uint64_t count_waiting(const struct cw_recorder *r)
+{
+	uint64_t events = r->loss.events;
+
+	for (unsigned int i = 0; i < r->ready; i++)
+		events += r->pool[(r->first + i) % POOL].events;
+	if (r->begun_at)
+		events += r->pool[(r->first + r->ready) % POOL].events;
+	return events;
+}
+
+uint64_t cw_recorder_close(struct cw_recorder *r, unsigned int timeout_ms)
+{
+	uint64_t end, lost;
+	struct timespec t;
+	bool finished;
+	int e = 0;
+
+	if (!r)
+		return 0;
+	pthread_mutex_lock(&r->lock);
+	r->deadline = now_ns() + timeout_ms * 1000000ULL;
+	r->stop = true;
+	pthread_cond_signal(&r->wake);
+	end = r->deadline + GRACE_MS * 1000000ULL;
+	t = (struct timespec){ .tv_sec = (time_t)(end / CW_NSEC_PER_SEC),
+			       .tv_nsec = (long)(end % CW_NSEC_PER_SEC) };
+	while (!r->finished && !e)
+		e = pthread_cond_timedwait(&r->ended, &r->lock, &t);
+	finished = r->finished;
+	r->abandoned = !finished;
+	if (!finished) /* before the unlock, after which the thread may free */
+		pthread_detach(r->thread);
+	lost = count_waiting(r);
+	pthread_mutex_unlock(&r->lock);
+	if (finished) {
+		pthread_join(r->thread, NULL);
+		recorder_free(r);
+	}
+	return lost;
+}

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <openssl/evp.h>
+#include <stdarg.h>
+
+#include "trace/keys.h"
+#include "trace/verify.h"
+
+#define INDEX_ENTRY  48u
+#define CLOCK_JUMP_NS ((int64_t)CW_NSEC_PER_SEC)
+
+struct verify {
+	struct cw_trace_reader *reader;
+	cw_trace_problem_fn *problem;
+	void *ctx;
+	const uint8_t *key;
+	struct cw_trace_report *report;
+	struct cw_trace_unpacker *unpacker;
+	const struct cw_trace_view *view; /* the block in hand */
+	uint8_t chain[CW_TRACE_HASH];
+	uint8_t next_key[CW_TRACE_KEY]; /* that has to make the next seal */
+	uint64_t epoch, seal_offset, index_offset;
+	bool knows_key, chain_known, seen_last;
+	uint64_t clock_offset;
+	uint64_t moved, unaccounted; /* bytes and events, by which what follows is off: told once */
+	uint32_t n_index;
+	uint8_t index[CW_TRACE_INDEX_ENTRIES * INDEX_ENTRY];
+};
+
+static CW_PRINTF(3, 4) void fault(struct verify *v, enum cw_trace_fault kind, const char *format,
+				  ...)
+{
+	struct cw_trace_problem p = { .fault = kind, .wall_ns = v->report->wall_last };
+	char what[256];
+	va_list ap;
+
+	if (v->view) {
+		p.offset = v->view->head.offset;
+		p.sequence = v->view->head.sequence;
+	} else {
+		p.offset = v->report->bytes;
+	}
+	va_start(ap, format);
+	vsnprintf(what, sizeof(what), format, ap);
+	va_end(ap);
+	p.what = what;
+	v->problem(v->ctx, &p);
+}
+
+/* ---- keys and seals ---- */
+
+static bool follows(const struct cw_trace_link *before, const struct cw_trace_link *l)
+{
+	return l->index == before->index + 1 &&
+	       !memcmp(l->root, before->next_root, CW_TRACE_KEY);
+}
+
+static void take_links(struct verify *v, const uint8_t *raw, size_t len)
+{
+	struct cw_trace_report *t = v->report;
+	struct cw_trace_link l, before;
+
+	if (t->has_links || t->seals || !len || len % CW_TRACE_LINK_SIZE) {
+		fault(v, CW_TRACE_DAMAGED, "keys stand where no writer puts them");
+		return;
+	}
+	for (size_t at = 0; at < len; at += CW_TRACE_LINK_SIZE, before = l) {
+		cw_trace_link_get(raw + at, &l);
+		if (!cw_trace_link_is_signed(&l) || (at && !follows(&before, &l))) {
+			fault(v, CW_TRACE_DAMAGED, "link %llu of the keys is forged",
+			      (unsigned long long)l.index);
+			return;
+		}
+		if (!at) {
+			memcpy(t->first_root, l.root, CW_TRACE_KEY);
+			t->first_link = l.index;
+		}
+		if (v->key && !memcmp(l.root, v->key, CW_TRACE_KEY))
+			t->key_found = true;
+	}
+	t->has_links = true;
+	v->knows_key = true;
+	memcpy(v->next_key, l.seal_key, CW_TRACE_KEY);
+}
+
+/* What is wrong with a seal; NULL: nothing. */
+static const char *judge_seal(const struct verify *v, const struct cw_trace_seal *s)
+{
+	if (!cw_trace_seal_is_signed(s))
+		return "this seal is forged: its signature is not that of its key";
+	if (!v->knows_key)
+		return "this seal proves nothing: no link leads to its key";
+	if (memcmp(s->key, v->next_key, CW_TRACE_KEY))
+		return "this seal is forged: the seal before it names another key";
+	if (s->epoch != v->epoch)
+		return "seals before this one are missing";
+	if (v->chain_known && memcmp(s->hash, v->chain, CW_TRACE_HASH))
+		return "this seal is of other blocks than those before it";
+	if (s->sequence + 1 != v->view->head.sequence ||
+	    s->offset != v->view->head.offset + v->moved)
+		return "this seal is of more or fewer blocks than those before it";
+	if (s->events != v->report->events + v->unaccounted)
+		return "this seal is of more or fewer events than those before it";
+	return NULL;
+}
+
+static void take_seal(struct verify *v, const uint8_t *raw, size_t len)
+{
+	struct cw_trace_seal s;
+	const char *wrong;
+
+	if (len < CW_TRACE_SEAL_SIZE) {
+		fault(v, CW_TRACE_DAMAGED, "this seal is too short");
+		return;
+	}
+	cw_trace_seal_get(raw, &s);
+	wrong = judge_seal(v, &s);
+	if (wrong)
+		fault(v, CW_TRACE_MISSING, "%s", wrong);
+	/* One that its key made tells the next key, even if blocks before it are gone. */
+	if (!cw_trace_seal_is_signed(&s) || (v->knows_key && s.epoch == v->epoch &&
+					     memcmp(s.key, v->next_key, CW_TRACE_KEY)))
+		return;
+	memcpy(v->next_key, s.next_key, CW_TRACE_KEY);
+	v->knows_key = true; /* if no link leads there, that was told */
+	v->epoch = s.epoch + 1;
+	v->unaccounted = s.events - v->report->events;
+	v->seal_offset = v->view->head.offset;
+	v->seen_last = s.flags & CW_TRACE_SEAL_LAST;
+	if (wrong)
+		return;
+	v->report->seals++;
+	v->report->sealed_events = v->report->events;
+	v->report->sealed_wall_ns = s.wall_ns;
+}
+
+/* ---- index ---- */
+
+static void note_index(struct verify *v, const struct cw_trace_block_head *h)
+{
+	uint8_t *p = v->index + (size_t)v->n_index * INDEX_ENTRY;
+
+	if (v->n_index == CW_TRACE_INDEX_ENTRIES) {
+		fault(v, CW_TRACE_MISSING, "an index block is missing before this block");
+		v->n_index = 0;
+		p = v->index;
+	}
+	cw_put_le(p, h->offset, 8);
+	cw_put_le(p + 8, h->boot_min, 8);
+	cw_put_le(p + 16, h->boot_max, 8);
+	cw_put_le(p + 24, h->wall_min, 8);
+	cw_put_le(p + 32, h->wall_max, 8);
+	cw_put_le(p + 40, h->events, 4);
+	cw_put_le(p + 44, h->flags, 4);
+	v->n_index++;
+}
+
+static void take_index(struct verify *v, const uint8_t *raw, size_t len)
+{
+	if (len != (size_t)v->n_index * INDEX_ENTRY || memcmp(raw, v->index, len) ||
+	    v->view->head.seq_first != v->index_offset)
+		fault(v, CW_TRACE_DAMAGED, "the index does not tell the blocks that are there");
+	v->n_index = 0;
+	v->index_offset = v->view->head.offset;
+}
+
+/* ---- events ---- */
+
+static void take_clock(struct verify *v, const struct cw_event *e)
+{
+	struct cw_trace_report *t = v->report;
+	uint64_t offset = e->time_ns - e->boot_ns;
+	int64_t by = (int64_t)(offset - v->clock_offset);
+
+	if (t->events && (by > CLOCK_JUMP_NS || by < -CLOCK_JUMP_NS)) {
+		if (t->n_jumps < CW_TRACE_JUMPS_MAX) {
+			t->jump[t->n_jumps].wall_ns = e->time_ns;
+			t->jump[t->n_jumps].by_ns = by;
+		}
+		t->n_jumps++;
+	}
+	v->clock_offset = offset;
+}
+
+static void take_number(struct verify *v, const struct cw_event *e)
+{
+	struct cw_trace_report *t = v->report;
+
+	if (!t->events) {
+		t->seq_first = e->seq;
+		t->wall_first = e->time_ns;
+		t->seq_missing = e->seq > 1 ? e->seq - 1 : 0;
+	} else if (e->seq > t->seq_last) {
+		t->seq_missing += e->seq - t->seq_last - 1;
+	} else {
+		fault(v, CW_TRACE_MISSING, "event %llu follows event %llu",
+		      (unsigned long long)e->seq, (unsigned long long)t->seq_last);
+	}
+	t->seq_last = e->seq;
+}
+
+static void take_event(struct verify *v, const struct cw_event *e)
+{
+	struct cw_trace_report *t = v->report;
+	const struct cw_detail *d;
+
+	take_number(v, e);
+	take_clock(v, e);
+	t->wall_last = e->time_ns;
+	t->events++;
+	switch (e->kind) {
+	case CW_KIND_GAP:
+		d = cw_event_detail(e, "lost");
+		t->gaps++;
+		t->lost += d && d->type == CW_DETAIL_UINT ? d->u : 1;
+		break;
+	case CW_KIND_CANARY:
+		d = cw_event_detail(e, "ok");
+		t->blind_canaries += d && !d->u;
+		break;
+	case CW_KIND_START:
+		t->starts++;
+		break;
+	case CW_KIND_STOP:
+		t->stops++;
+		break;
+	default:
+		break;
+	}
+}
+
+static void take_events(struct verify *v, const uint8_t *raw, size_t len)
+{
+	const struct cw_trace_block_head *h = &v->view->head;
+	struct cw_trace_policy policy;
+	struct cw_event e;
+	uint64_t wall_min = UINT64_MAX, wall_max = 0, n = 0, seq_first = 0;
+	int r;
+
+	cw_trace_unpacker_begin(v->unpacker, &v->report->head, raw, len);
+	while ((r = cw_trace_unpacker_next(v->unpacker, &e, &policy)) > 0) {
+		if (r == 2) {
+			v->report->policies++;
+			continue;
+		}
+		if (!n++)
+			seq_first = e.seq;
+		wall_min = e.time_ns < wall_min ? e.time_ns : wall_min;
+		wall_max = e.time_ns > wall_max ? e.time_ns : wall_max;
+		take_event(v, &e);
+	}
+	if (r < 0)
+		fault(v, CW_TRACE_DAMAGED, "the content of this block is malformed");
+	else if (cw_trace_unpacker_unknown(v->unpacker))
+		return; /* of a later version: there may be more than what was counted */
+	else if (n != h->events || (n && (wall_min != h->wall_min || wall_max != h->wall_max ||
+					   seq_first != h->seq_first)))
+		fault(v, CW_TRACE_DAMAGED, "the header of this block does not tell its events");
+}
+
+/* ---- blocks ---- */
+
+static int take_content(struct verify *v)
+{
+	const struct cw_trace_view *view = v->view;
+	const uint8_t *raw;
+	int r = cw_trace_reader_inflate(v->reader, view, &raw);
+
+	if (r)
+		return r == -ENOMEM ? r : 0;
+	switch (view->head.type) {
+	case CW_TRACE_BLOCK_EVENTS:
+		take_events(v, raw, view->head.raw);
+		return 0;
+	case CW_TRACE_BLOCK_SEAL:
+		take_seal(v, raw, view->head.raw);
+		return 0;
+	case CW_TRACE_BLOCK_KEYS:
+		take_links(v, raw, view->head.raw);
+		return 0;
+	case CW_TRACE_BLOCK_INDEX:
+		take_index(v, raw, view->head.raw);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int take_block(struct verify *v)
+{
+	const struct cw_trace_view *view = v->view;
+	uint64_t written_at = cw_get_le(view->bytes + 112, 8);
+	int r = 0;
+
+	if (v->seen_last)
+		fault(v, CW_TRACE_MISSING, "this block stands behind the last seal");
+	v->seen_last = false;
+	if (v->chain_known && memcmp(view->head.previous, v->chain, CW_TRACE_HASH))
+		fault(v, CW_TRACE_MISSING, "the chain breaks: this block was written after another "
+		      "one than that before it");
+	if (written_at - view->head.offset != v->moved)
+		fault(v, CW_TRACE_MISSING, "this block was written at byte %llu",
+		      (unsigned long long)written_at);
+	v->moved = written_at - view->head.offset;
+	if (view->head.type == CW_TRACE_BLOCK_EVENTS)
+		note_index(v, &view->head);
+	if (view->whole)
+		r = take_content(v);
+	v->chain_known = view->whole; /* a damaged one was told already */
+	if (EVP_Digest(view->bytes, view->len, v->chain, NULL, EVP_sha256(), NULL) != 1)
+		r = -EIO;
+	v->report->blocks++;
+	return r;
+}
+
+static void take_end(struct verify *v)
+{
+	struct cw_trace_report *t = v->report;
+	struct cw_trace_footer f;
+
+	v->view = NULL;
+	t->no_seals = !v->epoch && !t->has_links;
+	if (!cw_trace_reader_footer(v->reader, &f)) {
+		fault(v, CW_TRACE_TORN, "the end is missing: power cut, kill or truncation");
+	} else if (f.index != v->index_offset || f.seal != v->seal_offset) {
+		fault(v, CW_TRACE_DAMAGED, "the footer does not tell where index and seal are");
+	} else if (!t->no_seals && !v->seen_last) {
+		fault(v, CW_TRACE_MISSING, "the last seal is missing");
+	} else {
+		t->ended = true;
+	}
+}
+
+static int run(struct verify *v, cw_trace_tick_fn *tick)
+{
+	struct cw_trace_view view;
+	uint64_t size;
+	int r;
+
+	while ((r = cw_trace_reader_block(v->reader, &view)) == 1) {
+		v->view = &view;
+		v->report->bytes = cw_trace_reader_at(v->reader, &size);
+		r = take_block(v);
+		if (r)
+			break;
+		if (tick)
+			tick(v->ctx, v->reader);
+	}
+	if (r)
+		return r;
+	v->report->bytes = cw_trace_reader_at(v->reader, &size);
+	take_end(v);
+	memcpy(v->report->last_hash, v->chain, CW_TRACE_HASH);
+	return 0;
+}
+
+int cw_trace_verify(struct cw_trace_reader *r, cw_trace_problem_fn *problem, cw_trace_tick_fn *tick,
+		    void *ctx, const uint8_t *key, struct cw_trace_report *ret_report)
+{
+	struct verify *v = calloc(1, sizeof(*v));
+	uint8_t head[CW_TRACE_HEAD_SIZE];
+	int e;
+
+	if (!v)
+		return -ENOMEM;
+	memset(ret_report, 0, sizeof(*ret_report));
+	ret_report->head = *cw_trace_reader_head(r);
+	ret_report->bytes = CW_TRACE_HEAD_SIZE;
+	v->reader = r;
+	v->problem = problem;
+	v->ctx = ctx;
+	v->key = key;
+	v->report = ret_report;
+	v->chain_known = true;
+	cw_trace_head_put(&ret_report->head, head);
+	e = EVP_Digest(head, sizeof(head), v->chain, NULL, EVP_sha256(), NULL) == 1 ? 0 : -EIO;
+	if (!e)
+		e = cw_trace_unpacker_new(&v->unpacker);
+	if (!e)
+		e = run(v, tick);
+	cw_trace_unpacker_free(v->unpacker);
+	free(v);
+	return e;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Is a trace what was written? Follows chain, seals, keys, numbers, times and index from the first
+ * byte to the last. Says what is proven; judges no event and trusts nothing but the given key.
+ */
+#ifndef CW_TRACE_VERIFY_H
+#define CW_TRACE_VERIFY_H
+
+#include "trace/reader.h"
+
+#define CW_TRACE_JUMPS_MAX 16u
+
+struct cw_trace_report {
+	struct cw_trace_head head;
+	uint64_t bytes, blocks, events, policies;
+	uint64_t seq_first, seq_last, seq_missing; /* numbers that no event has */
+	uint64_t wall_first, wall_last;		   /* of the first and the last event */
+	uint64_t gaps, lost, starts, stops, blind_canaries;
+	uint64_t n_jumps; /* the wall clock was set */
+	struct {
+		uint64_t wall_ns; /* of the first event after it */
+		int64_t by_ns;
+	} jump[CW_TRACE_JUMPS_MAX];
+
+	uint64_t seals;	 /* valid ones */
+	bool ended;	 /* the last seal says so, and nothing but the footer follows */
+	bool no_seals;	 /* the trace was written without keys */
+	uint64_t sealed_events, sealed_wall_ns; /* by the last valid seal */
+	uint8_t first_root[CW_TRACE_KEY]; /* the oldest key that the trace leads back to */
+	uint64_t first_link;		  /* its number: 0 is the first start of the hub */
+	bool has_links, key_found;
+	uint8_t last_hash[CW_TRACE_HASH];
+};
+
+typedef void cw_trace_tick_fn(void *ctx, const struct cw_trace_reader *r);
+
+/*
+ * Reads `r` from its first block to its end; `problem` is the function that `r` was opened with and
+ * gets what is found here, too. `key` NULL: none is given. 0, or -EIO and -ENOMEM.
+ */
+int cw_trace_verify(struct cw_trace_reader *r, cw_trace_problem_fn *problem, cw_trace_tick_fn *tick,
+		    void *ctx, const uint8_t *key, struct cw_trace_report *ret_report);
+
+#endif
