@@ -255,7 +255,7 @@ static void root_changed(void *ctx, uint32_t index, enum cw_root_state s)
 	if (p->assets.retired[index])
 		return;
 	if (s == CW_ROOT_WATCHED) {
-		say("%s is there and watched", path);
+		say("%s is there now and watched", path);
 		return;
 	}
 	say("%s: the recordings folder is %s; %s", path, cw_root_state_name(s),
