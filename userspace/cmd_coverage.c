@@ -107,6 +107,7 @@ static int show(enum cw_probe best, bool json)
 		fprintf(stderr, "camwarden: %s", errors.data ? errors.data : "failed\n");
 		return CW_EXIT_FAILED;
 	}
+	cw_ladder_release(&ladder);
 	if (json)
 		return print_json(&ladder.coverage);
 	cw_coverage_print(stdout, &ladder.coverage);

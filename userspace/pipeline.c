@@ -744,6 +744,7 @@ static int open_kernel(struct pipeline *p)
 
 	if (!r)
 		r = cw_kernel_open(&p->ladder, &errors, &p->kernel);
+	cw_ladder_release(&p->ladder);
 	if (r) {
 		say_lines("", errors.data);
 		return r;

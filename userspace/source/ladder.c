@@ -293,38 +293,77 @@ static unsigned int measure_hz(struct calib_bpf *c)
 	return best;
 }
 
-/* Loads one program of the calibration object alone, and attaches it for a moment. */
-static bool runs(const char *program, struct cw_kernel_can *can, bool sample)
+/* One program of the calibration object, loaded alone and attached. */
+struct cw_ladder_hold {
+	struct calib_bpf *object;
+	struct bpf_link *link;
+};
+
+static void let_go(struct cw_ladder_hold *h)
+{
+	bpf_link__destroy(h->link);
+	calib_bpf__destroy(h->object);
+}
+
+/* Was the program seen to run? The caller lets go of *ret_hold in any case. */
+static bool runs(const char *program, struct cw_ladder_hold *ret_hold)
 {
 	struct calib_bpf *c = calib_bpf__open();
 	struct bpf_program *p;
-	struct bpf_link *link = NULL;
-	bool ran = false;
+	struct bpf_link *link;
+	int fd;
 
+	memset(ret_hold, 0, sizeof(*ret_hold));
+	ret_hold->object = c;
 	if (!c)
 		return false;
 	bpf_object__for_each_program(p, c->obj)
 		bpf_program__set_autoload(p, cw_streq(bpf_program__name(p), program));
 	c->rodata->self_tgid = (__u32)getpid();
 	p = bpf_object__find_program_by_name(c->obj, program);
-	if (p && !calib_bpf__load(c)) {
-		link = bpf_program__attach(p);
-		if (libbpf_get_error(link))
-			link = NULL;
-	}
-	if (link) {
-		int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	if (!p || calib_bpf__load(c))
+		return false;
+	link = bpf_program__attach(p);
+	if (libbpf_get_error(link))
+		return false;
+	ret_hold->link = link;
+	fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	return c->bss->lsm_runs || c->bss->fentry_runs || c->bss->fexit_runs ||
+	       c->bss->kprobe_runs || c->bss->tp_btf_runs || c->bss->raw_tp_runs;
+}
 
-		if (fd >= 0)
-			close(fd);
-		ran = c->bss->lsm_runs || c->bss->fentry_runs || c->bss->fexit_runs ||
-		      c->bss->kprobe_runs || c->bss->tp_btf_runs || c->bss->raw_tp_runs;
-		if (sample && ran)
-			can->hz = measure_hz(c);
-	}
-	bpf_link__destroy(link);
-	calib_bpf__destroy(c);
+static bool runs_once(const char *program)
+{
+	struct cw_ladder_hold hold;
+	bool ran = runs(program, &hold);
+
+	let_go(&hold);
 	return ran;
+}
+
+/*
+ * The first one stays attached until the probes are: every kind of program at the end of system
+ * calls makes the kernel rewrite its own code for all processors when the first comes and the last
+ * goes, and that is once enough.
+ */
+static void hold_syscalls(struct cw_ladder *l)
+{
+	l->hold = calloc(1, sizeof(*l->hold));
+	if (!l->hold)
+		return;
+	l->can.raw_tp = runs("calib__raw_tp", l->hold);
+	if (l->can.raw_tp)
+		l->can.hz = measure_hz(l->hold->object);
+}
+
+void cw_ladder_release(struct cw_ladder *l)
+{
+	if (l->hold)
+		let_go(l->hold);
+	free(l->hold);
+	l->hold = NULL;
 }
 
 /* From 6.13 on the tracepoint is given the completion itself, not its fields (3 arguments). */
@@ -411,13 +450,13 @@ int cw_ladder_decide(enum cw_probe best, struct cw_buf *errors, struct cw_ladder
 			      "kernel built with CONFIG_DEBUG_INFO_BTF=y is needed\n", u.release);
 		return -EOPNOTSUPP;
 	}
-	l.can.raw_tp = runs("calib__raw_tp", &l.can, true);
-	l.can.tp_btf = runs("calib__tp_btf", &l.can, false);
+	hold_syscalls(&l);
+	l.can.tp_btf = runs_once("calib__tp_btf");
 	if (best <= CW_PROBE_LSM)
-		l.can.lsm = runs("calib__lsm", &l.can, false);
+		l.can.lsm = runs_once("calib__lsm");
 	if (best <= CW_PROBE_FENTRY) {
-		l.can.fentry = runs("calib__fentry", &l.can, false);
-		l.can.fexit = runs("calib__fexit", &l.can, false);
+		l.can.fentry = runs_once("calib__fentry");
+		l.can.fexit = runs_once("calib__fexit");
 	}
 	l.can.io_complete_by_cqe = completes_by_cqe(btf);
 	if (!l.can.raw_tp || !l.can.tp_btf)
@@ -426,7 +465,9 @@ int cw_ladder_decide(enum cw_probe best, struct cw_buf *errors, struct cw_ladder
 		choose(&l, btf, best);
 	btf__free(btf);
 	libbpf_set_print(print);
-	if (!r)
+	if (r)
+		cw_ladder_release(&l);
+	else
 		*ret_ladder = l;
 	return r;
 }

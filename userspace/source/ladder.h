@@ -36,6 +36,7 @@ struct cw_ladder {
 	const char *program[CW_PROGRAMS_MAX]; /* chosen, by name in bpf/ */
 	unsigned int n_programs;
 	struct cw_coverage coverage;
+	struct cw_ladder_hold *hold; /* see cw_ladder_release() */
 };
 
 /*
@@ -44,6 +45,9 @@ struct cw_ladder {
  * too old) are a line in `errors` and a negative errno.
  */
 int cw_ladder_decide(enum cw_probe best, struct cw_buf *errors, struct cw_ladder *ret_ladder);
+
+/* To be called when the probes are attached, or are not going to be. */
+void cw_ladder_release(struct cw_ladder *l);
 
 /* True if the program of that name was chosen. */
 bool cw_ladder_uses(const struct cw_ladder *l, const char *program);
