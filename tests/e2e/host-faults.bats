@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck disable=SC2030,SC2031,SC2034 # each test is a shell of its own; lib.bash reads CW_*
 #
 # Goal: what goes wrong around the agent is told, survived, and nothing is lost in silence or left
 # behind in the kernel.
@@ -8,6 +7,7 @@
 # Tests are subshells, and the variables are those of lib.bash.
 # shellcheck disable=SC2030,SC2031,SC2034
 
+bats_require_minimum_version 1.5.0
 load host.bash
 
 setup() { host_setup; }
@@ -62,6 +62,27 @@ seen() {
 		--policy "$POLICY"
 	[[ $status == 3 ]]
 	says "root"
+}
+
+@test "no type information in the kernel: exit status 3 and what is needed" {
+	[[ -e /sys/kernel/btf/vmlinux ]] || skip "this kernel has none to take away"
+	run -3 unshare --mount sh -c 'mount -t tmpfs none /sys/kernel/btf && "$0" run' "$CAMWARDEN"
+	[[ $output == *"gives no type information"*"CONFIG_DEBUG_INFO_BTF=y"* ]]
+}
+
+@test "a kernel that is too old: exit status 3 and what is needed" {
+	# The kernel calls itself 2.6 for this process.
+	run -3 setarch --uname-2.6 "$CAMWARDEN" run
+	[[ $output == *"is too old; Linux 5.13 or newer is needed"* ]]
+}
+
+@test "no tracefs: nothing is missing" {
+	run -0 --separate-stderr unshare --mount sh -c '
+		for each in /sys/kernel/tracing /sys/kernel/debug; do
+			mount -t tmpfs none "$each" || exit 9
+		done
+		"$0" run --quiet --format json --policy "$1" --duration 3' "$CAMWARDEN" "$POLICY"
+	[[ $output == *'"kind":"canary"'*'"ok":true'* ]]
 }
 
 @test "unreadable policy: exit status 3, its name and why" {
