@@ -5,7 +5,7 @@
 # behind in the kernel.
 
 # Tests are subshells, and the variables are those of lib.bash.
-# shellcheck disable=SC2030,SC2031,SC2034
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034
 
 bats_require_minimum_version 1.5.0
 load host.bash
