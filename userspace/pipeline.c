@@ -14,58 +14,14 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "assets.h"
-#include "canary.h"
-#include "pipeline.h"
+#include "pipeline_state.h"
 #include "sink/text.h"
-#include "sink/writer.h"
 #include "source/seed.h"
-#include "trace/recorder.h"
 
 #define CANARY_EVERY_NS	  (60 * CW_NSEC_PER_SEC)
 #define CANARY_PATIENCE_NS (5 * CW_NSEC_PER_SEC)
-#define NAMES_AGE_MS	  10 /* the call behind an event of fanotify has returned by then */
-#define NAMES_EVERY_NS	  (CW_NSEC_PER_SEC / 5)
-#define ROOTS_SOON_NS	  (10 * 1000000ull) /* after a folder went; then ever less often */
-#define ROOTS_AGAIN_NS	  (2 * CW_NSEC_PER_SEC) /* while a folder is missing */
-#define RESCANS_MAX	  64
-#define RESCAN_PATIENCE_NS (2 * CW_NSEC_PER_SEC)
 #define OUTPUT_ROOM	  (1024 * 1024)
 #define CLOSE_PATIENCE_MS 2000
-
-struct rescan {
-	uint32_t index;
-	char *path;
-	uint64_t until_ns;
-};
-
-struct pipeline {
-	const struct cw_run_config *config;
-	struct cw_kernel *kernel;
-	struct cw_watch *watch;
-	struct cw_decode *decode;
-	struct cw_enrich *enrich;
-	struct cw_policy *policy;
-	struct cw_writer *writer;     /* NULL: nothing is printed */
-	struct cw_recorder *recorder; /* NULL: no trace */
-	struct cw_printer printer;
-	struct cw_ladder ladder;
-	struct cw_assets assets;
-	struct cw_canary canary;
-	struct cw_buf exe_path;
-	struct rescan rescan[RESCANS_MAX];
-	unsigned int n_rescans;
-	uint64_t rescan_all_ns; /* when all trees have to be walked; 0: need not be */
-	char boot_id[40];
-	char hub[65];
-	uint64_t seq, events;
-	uint64_t wall_offset_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
-	uint64_t losses_since_ns, missing_since_ns, end_ns;
-	uint64_t next_canary_ns, next_roots_ns, next_names_ns;
-	int signals, uevents, mounts;
-	int output_error, trace_error; /* told already */
-	bool seeding, stopping;
-};
 
 /* ---- time and messages ---- */
 
@@ -77,12 +33,12 @@ static uint64_t clock_ns(clockid_t id)
 	return (uint64_t)t.tv_sec * CW_NSEC_PER_SEC + (uint64_t)t.tv_nsec;
 }
 
-static uint64_t boot_now(void)
+uint64_t cw_pipeline_now(void)
 {
 	return clock_ns(CLOCK_BOOTTIME);
 }
 
-static CW_PRINTF(1, 2) void say(const char *format, ...)
+void cw_pipeline_say(const char *format, ...)
 {
 	cw_auto_buf struct cw_buf b = { 0 };
 	char text[2048];
@@ -100,7 +56,7 @@ static void say_lines(const char *prefix, const char *lines)
 {
 	for (const char *at = lines, *end; at && *at; at = *end ? end + 1 : end) {
 		end = strchrnul(at, '\n');
-		say("%s%.*s", prefix, (int)(end - at), at);
+		cw_pipeline_say("%s%.*s", prefix, (int)(end - at), at);
 	}
 }
 
@@ -113,14 +69,14 @@ static void print(struct pipeline *p, const struct cw_event *e)
 	/* A burst waits in the rings for a slow sink; before they are full, lines are dropped. */
 	cw_writer_set_patient(p->writer, cw_kernel_has_room(p->kernel));
 	if (p->printer.line.error)
-		say("out of memory, event %llu is not written",
+		cw_pipeline_say("out of memory, event %llu is not written",
 		    (unsigned long long)e->seq);
 	else
 		cw_writer_put(p->writer, p->printer.line.data, p->printer.line.len, e->boot_ns);
 }
 
 /* The trace gets the event as it was found, without what a policy made of it. */
-static void deliver(struct pipeline *p, struct cw_event *e)
+void cw_pipeline_deliver(struct pipeline *p, struct cw_event *e)
 {
 	e->seq = ++p->seq;
 	e->time_ns = e->boot_ns + p->wall_offset_ns;
@@ -136,171 +92,45 @@ static void deliver(struct pipeline *p, struct cw_event *e)
 	print(p, e);
 }
 
-static void begin_event(struct pipeline *p, struct cw_event *e, enum cw_kind kind)
+void cw_pipeline_begin_event(struct pipeline *p, struct cw_event *e, enum cw_kind kind)
 {
 	(void)p;
 	memset(e, 0, sizeof(*e));
 	e->kind = kind;
-	e->boot_ns = boot_now();
+	e->boot_ns = cw_pipeline_now();
 	e->origin.login_uid = CW_NO_UID;
 	e->origin.session = CW_NO_UID;
 }
 
-static void deliver_gap(struct pipeline *p, const char *class, uint64_t lost, uint64_t from_ns,
+void cw_pipeline_deliver_gap(struct pipeline *p, const char *class, uint64_t lost, uint64_t from_ns,
 			uint64_t to_ns)
 {
 	struct cw_event e;
 
-	begin_event(p, &e, CW_KIND_GAP);
+	cw_pipeline_begin_event(p, &e, CW_KIND_GAP);
 	cw_event_add_uint(&e, "lost", lost);
 	cw_event_add_string(&e, "class", class);
 	cw_event_add_time(&e, "from", from_ns + p->wall_offset_ns);
 	cw_event_add_time(&e, "to", to_ns + p->wall_offset_ns);
-	deliver(p, &e);
+	cw_pipeline_deliver(p, &e);
 }
 
 static void deliver_canary(struct pipeline *p, bool ok, const char *wrong)
 {
 	struct cw_event e;
 
-	begin_event(p, &e, CW_KIND_CANARY);
+	cw_pipeline_begin_event(p, &e, CW_KIND_CANARY);
 	cw_event_add_bool(&e, "ok", ok);
 	if (!ok)
 		cw_event_add_string(&e, "wrong", wrong);
-	deliver(p, &e);
+	cw_pipeline_deliver(p, &e);
 }
 
-static void deliver_access(struct pipeline *p, struct cw_event *e, const struct cw_proc *proc)
+void cw_pipeline_deliver_access(struct pipeline *p, struct cw_event *e, const struct cw_proc *proc)
 {
 	cw_enrich_event(p->enrich, e, proc);
 	p->events++;
-	deliver(p, e);
-}
-
-/* ---- directories that came into a tree ---- */
-
-/*
- * A folder came into a tree, and which one is not known: its record was lost, or it has another
- * name by now. Until all trees are walked, every open asks all ancestors: slow, not blind.
- */
-static void rescan_all_later(struct pipeline *p)
-{
-	if (!p->rescan_all_ns)
-		p->rescan_all_ns = boot_now() + ROOTS_AGAIN_NS;
-}
-
-static void rescan_later(struct pipeline *p, uint32_t index, const char *path)
-{
-	struct rescan *r;
-
-	if (p->n_rescans == RESCANS_MAX) {
-		rescan_all_later(p);
-		return;
-	}
-	r = &p->rescan[p->n_rescans++];
-	r->index = index;
-	r->path = strdup(path);
-	r->until_ns = boot_now() + RESCAN_PATIENCE_NS;
-}
-
-/* All marks that generation `gen` of the trees needs are set. */
-static void trees_complete(struct pipeline *p, uint64_t gen)
-{
-	if (p->rescan_all_ns)
-		return;
-	cw_kernel_tree_clean(p->kernel, cw_watch_unstable(p->watch) ? gen - 1 : gen);
-}
-
-static void rescan_all(struct pipeline *p)
-{
-	uint64_t gen = cw_kernel_tree_gen(p->kernel);
-
-	p->rescan_all_ns = 0;
-	cw_watch_rescan_all(p->watch);
-	if (!p->n_rescans)
-		trees_complete(p, gen);
-}
-
-/* The record comes before the move is done: a folder that is not there yet is tried again. */
-static void run_rescans(struct pipeline *p)
-{
-	uint64_t gen = cw_kernel_tree_gen(p->kernel);
-	unsigned int left = 0;
-
-	for (unsigned int i = 0; i < p->n_rescans; i++) {
-		struct rescan *r = &p->rescan[i];
-		int done = r->path ? cw_watch_rescan(p->watch, r->index, r->path) : -ENOMEM;
-
-		if (done == -ENOENT && boot_now() < r->until_ns) {
-			p->rescan[left++] = *r;
-			continue;
-		}
-		if (done)
-			rescan_all_later(p);
-		free(r->path);
-	}
-	p->n_rescans = left;
-	if (!left)
-		trees_complete(p, gen);
-}
-
-/* ---- roots ---- */
-
-static void root_changed(void *ctx, uint32_t index, enum cw_root_state s)
-{
-	struct pipeline *p = ctx;
-	const char *path = cw_watch_root(p->watch, index);
-	struct cw_event e;
-
-	if (p->assets.retired[index])
-		return;
-	if (s == CW_ROOT_WATCHED) {
-		say("%s is there now and watched", path);
-		return;
-	}
-	say("%s: the recordings folder is %s; %s", path, cw_root_state_name(s),
-	    s == CW_ROOT_REPLACED || s == CW_ROOT_MOUNTED_OVER ?
-		    "what stands there now is watched, and so are the old files" :
-		    "put it back or correct the policy; its old files stay watched, and it is "
-		    "watched again as soon as it is there");
-	begin_event(p, &e, CW_KIND_TAMPER);
-	e.asset.kind = CW_ASSET_RECORDINGS;
-	e.asset.name = e.asset.path = e.asset.root = path;
-	cw_event_add_string(&e, "what", "recordings folder");
-	cw_event_add_string(&e, "state", cw_root_state_name(s));
-	deliver(p, &e);
-}
-
-/* Something happened that may concern a root, but may not be done yet. */
-static void check_roots_soon(struct pipeline *p)
-{
-	uint64_t at = boot_now() + ROOTS_SOON_NS;
-
-	if (!p->next_roots_ns || at < p->next_roots_ns)
-		p->next_roots_ns = at;
-}
-
-static void check_roots(struct pipeline *p)
-{
-	uint64_t now, wait;
-	bool missing = false;
-
-	cw_watch_check(p->watch, root_changed, p);
-	for (uint32_t i = 0; i < cw_watch_n(p->watch); i++)
-		missing = missing || (!p->assets.retired[i] &&
-				      !cw_root_is_there(cw_watch_state(p->watch, i)));
-	p->next_roots_ns = 0;
-	if (!missing) {
-		p->missing_since_ns = 0;
-		return;
-	}
-	/* Who puts another folder in its place does so at once: its content must not be missed. */
-	now = boot_now();
-	if (!p->missing_since_ns)
-		p->missing_since_ns = now;
-	wait = (now - p->missing_since_ns) / 4;
-	p->next_roots_ns = now + (wait < ROOTS_SOON_NS ? ROOTS_SOON_NS :
-				  wait > ROOTS_AGAIN_NS ? ROOTS_AGAIN_NS : wait);
+	cw_pipeline_deliver(p, e);
 }
 
 /* ---- records ---- */
@@ -313,22 +143,6 @@ static void take_canary(struct pipeline *p, int answer)
 		deliver_canary(p, true, NULL);
 }
 
-/*
- * Takes in what fanotify has to say about new directories; then, in a while, the kernel side need
- * not ask every ancestor any more. It tells of one change only as long as it is not clean, so a
- * change during the reading has to be looked after here.
- */
-static void read_names(struct pipeline *p)
-{
-	uint64_t gen = cw_kernel_tree_gen(p->kernel);
-
-	cw_watch_read(p->watch);
-	if (!p->next_names_ns || boot_now() < p->next_names_ns)
-		return;
-	trees_complete(p, gen);
-	p->next_names_ns = cw_kernel_tree_gen(p->kernel) != gen ? boot_now() + NAMES_EVERY_NS : 0;
-}
-
 static int take_record(void *ctx, const struct cw_record *r, size_t size)
 {
 	struct pipeline *p = ctx;
@@ -338,7 +152,7 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 	int answer;
 
 	if (cw_decode_record(p->decode, r, size, &e, &d)) {
-		deliver_gap(p, "malformed", 1, boot_now(), boot_now());
+		cw_pipeline_deliver_gap(p, "malformed", 1, cw_pipeline_now(), cw_pipeline_now());
 		return 0;
 	}
 	switch (d.type) {
@@ -347,18 +161,18 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 	case CW_DECODED_TREE:
 		/* Not at once: a compiler makes many, and until then opens ask all ancestors. */
 		if (!p->next_names_ns)
-			p->next_names_ns = boot_now() + NAMES_EVERY_NS;
+			p->next_names_ns = cw_pipeline_now() + NAMES_EVERY_NS;
 		return 0;
 	case CW_DECODED_RESCAN:
 		if (d.path)
-			rescan_later(p, d.asset, d.path);
+			cw_trees_rescan_later(p, d.asset, d.path);
 		return 0;
 	case CW_DECODED_ATTEMPT:
 	case CW_DECODED_EVENT:
 		break;
 	}
 	if (d.asset == CW_ASSET_MAYBE) {
-		read_names(p);
+		cw_trees_read_names(p);
 		d.asset = cw_kernel_marked(p->kernel, d.ino, d.dev);
 		if (d.asset == CW_NO_ASSET)
 			return 0;
@@ -376,101 +190,12 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 	}
 	if (d.type == CW_DECODED_ATTEMPT ? cw_assets_look_up(&p->assets, &e, &d) :
 					   cw_assets_identify(&p->assets, &e, &d))
-		deliver_access(p, &e, d.proc);
+		cw_pipeline_deliver_access(p, &e, d.proc);
 	/* A root may be about to be moved or removed. */
 	if ((e.kind == CW_KIND_RENAME || e.kind == CW_KIND_UNLINK) &&
 	    cw_event_detail(&e, "directory"))
-		check_roots_soon(p);
+		cw_trees_check_roots_soon(p);
 	return 0;
-}
-
-/* ---- names by fanotify ---- */
-
-static void fill_name_event(struct pipeline *p, struct cw_event *e, struct cw_name_event *n)
-{
-	static const enum cw_kind kinds[] = {
-		[CW_NAME_DELETED] = CW_KIND_UNLINK, [CW_NAME_MOVED] = CW_KIND_RENAME,
-		[CW_NAME_LINKED] = CW_KIND_LINK, [CW_NAME_ATTRIBUTES] = CW_KIND_ATTR,
-	};
-
-	begin_event(p, e, kinds[n->change]);
-	e->probe = CW_PROBE_FANOTIFY;
-	e->asset.kind = CW_ASSET_RECORDINGS;
-	e->asset.root = cw_watch_root(p->watch, n->index);
-	e->asset.name = e->asset.root;
-	e->asset.path = n->path;
-	e->asset.inode = n->ino;
-	e->asset.dev_major = CW_MAJOR(n->dev);
-	e->asset.dev_minor = CW_MINOR(n->dev);
-	e->asset.access = n->change == CW_NAME_DELETED ? CW_ACCESS_DELETE : CW_ACCESS_WRITE;
-	if (n->change == CW_NAME_DELETED && n->last >= 0)
-		cw_event_add_bool(e, "last", n->last);
-	if (n->change == CW_NAME_LINKED)
-		cw_event_add_string(e, "to", n->path);
-	if (n->change == CW_NAME_MOVED) {
-		if (n->to)
-			cw_event_add_string(e, "to", n->to);
-		cw_event_add_bool(e, "to_watched", n->to != NULL);
-	}
-	if (n->directory)
-		cw_event_add_bool(e, "directory", true);
-}
-
-/* fanotify names a pid; who that was when it called, the kernel side kept. */
-static void take_name(struct pipeline *p, struct cw_name_event *n)
-{
-	struct cw_namer namer = {};
-	struct cw_proc *proc = NULL;
-	struct cw_task task;
-	struct cw_event e;
-	struct cw_record_process portrait;
-	struct cw_decoded_record nothing;
-	bool known = !cw_kernel_namer(p->kernel, n->pid, &namer, &portrait);
-
-	/* Attributes also change by a write or an unlink: only chmod and its kin are news. */
-	if (n->change == CW_NAME_ATTRIBUTES &&
-	    (!known || namer.op != CW_SYSCALL_ATTR || boot_now() - namer.time_ns > CW_NSEC_PER_SEC))
-		return;
-	/* A record like those of the ring; it is for the table of processes alone. */
-	if (known && portrait.task.start_ns == namer.actor.start_ns)
-		cw_decode_record(p->decode, &portrait, sizeof(portrait), &e, &nothing);
-	fill_name_event(p, &e, n);
-	if (known) {
-		e.boot_ns = namer.time_ns;
-		proc = cw_decode_process(p->decode, namer.actor.tgid, namer.actor.start_ns);
-	} else {
-		namer.actor.tgid = namer.actor.tid = n->pid;
-		namer.actor.uid = namer.actor.euid = namer.actor.gid = CW_NO_UID;
-		namer.actor.login_uid = namer.actor.session = CW_NO_UID;
-		if (!cw_kernel_task(p->kernel, n->pid, &task)) {
-			namer.actor.start_ns = task.start_ns;
-			proc = cw_decode_process(p->decode, n->pid, task.start_ns);
-		}
-	}
-	cw_enrich_process(p->enrich, proc);
-	cw_decode_fill(&e, proc, &namer.actor);
-	deliver_access(p, &e, proc);
-	/* The kernel side tells the end of those only that it told of on a ring. */
-	cw_decode_ended(p->decode, proc);
-}
-
-/* Returns how long the next event has to wait, in milliseconds; -1: none waits. */
-static int run_names(struct pipeline *p)
-{
-	struct cw_name_event n;
-	uint64_t lost;
-	int r;
-
-	read_names(p);
-	while ((r = cw_watch_next(p->watch, NAMES_AGE_MS, &n, &lost)) == 1) {
-		if (lost)
-			deliver_gap(p, "names", lost, p->losses_since_ns, boot_now());
-		if (n.directory)
-			check_roots_soon(p);
-		if (!p->assets.retired[n.index])
-			take_name(p, &n);
-	}
-	return r == -EAGAIN ? NAMES_AGE_MS : -1;
 }
 
 /* ---- losses ---- */
@@ -484,23 +209,24 @@ static void tell_losses(struct pipeline *p)
 	struct cw_loss_count losses[CW_LOSS_MAX];
 	struct cw_recorder_loss trace;
 	struct cw_writer_loss out;
-	uint64_t now = boot_now();
+	uint64_t now = cw_pipeline_now();
 
 	_Static_assert(CW_ARRAY_SIZE(names) == CW_LOSS_MAX, "a class of loss lacks its name");
 	if (cw_kernel_take_losses(p->kernel, losses))
 		for (int i = 0; i < CW_LOSS_MAX; i++)
 			if (losses[i].count)
-				deliver_gap(p, names[i], losses[i].count, p->losses_since_ns,
+				cw_pipeline_deliver_gap(p, names[i], losses[i].count,
+							p->losses_since_ns,
 					    losses[i].last_ns);
 	/* That a folder came in may be among it. */
 	if (losses[CW_LOSS_FILES].count && !cw_kernel_tree_is_clean(p->kernel) &&
 	    !cw_watch_unstable(p->watch))
-		rescan_all_later(p);
+		cw_trees_rescan_all_later(p);
 	p->losses_since_ns = now;
 	if (p->writer && cw_writer_take_loss(p->writer, &out))
-		deliver_gap(p, "output", out.lines, out.from_ns, out.to_ns);
+		cw_pipeline_deliver_gap(p, "output", out.lines, out.from_ns, out.to_ns);
 	if (p->recorder && cw_recorder_take_loss(p->recorder, &trace))
-		deliver_gap(p, "trace", trace.events, trace.from_ns, trace.to_ns);
+		cw_pipeline_deliver_gap(p, "trace", trace.events, trace.from_ns, trace.to_ns);
 }
 
 /* Tells once when a file cannot be written, and once when it can again. */
@@ -510,10 +236,11 @@ static void tell_error(const char *path, int error, int *told)
 		return;
 	*told = error;
 	if (error)
-		say("cannot write %s: %s; what does not fit into memory meanwhile is counted",
+		cw_pipeline_say("cannot write %s: %s; what does not fit into memory meanwhile is "
+				"counted",
 		    path, strerror(-error));
 	else
-		say("%s can be written again", path);
+		cw_pipeline_say("%s can be written again", path);
 }
 
 static void tell_output(struct pipeline *p)
@@ -549,13 +276,13 @@ static void deliver_policy(struct pipeline *p, bool ok, const char *error)
 
 	if (p->config->record)
 		return;
-	begin_event(p, &e, CW_KIND_POLICY);
+	cw_pipeline_begin_event(p, &e, CW_KIND_POLICY);
 	cw_event_add_bool(&e, "ok", ok);
 	cw_event_add_string(&e, "sha256", cw_policy_sha256(p->policy));
 	cw_event_add_string(&e, "file", cw_policy_name(p->policy));
 	if (error)
 		cw_event_add_string(&e, "error", error);
-	deliver(p, &e);
+	cw_pipeline_deliver(p, &e);
 }
 
 /* From here on the policy is in force; a replay takes it up at the same place. */
@@ -567,7 +294,8 @@ static void record_policy(struct pipeline *p, bool reload)
 	if (!p->recorder || p->config->record)
 		return;
 	if (!cw_recorder_policy(p->recorder, reload, cw_policy_name(p->policy), text, len))
-		say("%s: no room for the policy; a replay has to be given it", p->config->trace);
+		cw_pipeline_say("%s: no room for the policy; a replay has to be given it",
+				p->config->trace);
 }
 
 static void apply_assets(struct pipeline *p, bool quiet)
@@ -579,8 +307,8 @@ static void apply_assets(struct pipeline *p, bool quiet)
 		fprintf(stderr, "\nWatching\n%s", found.data);
 	say_lines("", problems.data);
 	if (!p->n_rescans)
-		trees_complete(p, cw_kernel_tree_gen(p->kernel));
-	check_roots(p);
+		cw_trees_complete(p, cw_kernel_tree_gen(p->kernel));
+	cw_trees_check_roots(p);
 }
 
 static void reload_policy(struct pipeline *p)
@@ -590,7 +318,7 @@ static void reload_policy(struct pipeline *p)
 
 	if (load_policy(p->config->policy, &errors, &next)) {
 		say_lines("", errors.data);
-		say("the policy is not reloaded, the one in force stays");
+		cw_pipeline_say("the policy is not reloaded, the one in force stays");
 		deliver_policy(p, false, errors.data);
 		return;
 	}
@@ -599,7 +327,7 @@ static void reload_policy(struct pipeline *p)
 	p->policy = next;
 	record_policy(p, true);
 	apply_assets(p, true);
-	say("policy reloaded: %zu assets, %zu grants", cw_policy_n_assets(next),
+	cw_pipeline_say("policy reloaded: %zu assets, %zu grants", cw_policy_n_assets(next),
 	    cw_policy_n_grants(next));
 	deliver_policy(p, true, NULL);
 }
@@ -680,7 +408,7 @@ static int open_output(struct pipeline *p)
 		return 0;
 	r = cw_writer_open(p->config->output, OUTPUT_ROOM, &p->writer);
 	if (r) {
-		say("cannot open %s: %s; name a file that can be written",
+		cw_pipeline_say("cannot open %s: %s; name a file that can be written",
 		    p->config->output ? p->config->output : "standard output", strerror(-r));
 		return r;
 	}
@@ -705,7 +433,8 @@ static int open_trace(struct pipeline *p)
 	r = cw_recorder_open(&c, &notes, &p->recorder);
 	say_lines("", notes.data);
 	if (r)
-		say("cannot record to %s: %s; name a file that can be made", p->config->trace,
+		cw_pipeline_say("cannot record to %s: %s; name a file that can be made",
+				p->config->trace,
 		    strerror(-r));
 	return r;
 }
@@ -723,11 +452,12 @@ static int open_stages(struct pipeline *p)
 	if (!r)
 		r = cw_watch_new(p->kernel, fanotify, &p->watch);
 	if (r) {
-		say("cannot start: %s", strerror(-r));
+		cw_pipeline_say("cannot start: %s", strerror(-r));
 		return r;
 	}
 	if (fanotify && cw_watch_fd(p->watch) < 0)
-		say("this kernel has no fanotify with file handles (Linux 5.9, CONFIG_FANOTIFY): "
+		cw_pipeline_say("this kernel has no fanotify with file handles (Linux 5.9, "
+				"CONFIG_FANOTIFY): "
 		    "names that are removed or moved are not seen");
 	p->assets.kernel = p->kernel;
 	p->assets.watch = p->watch;
@@ -759,27 +489,27 @@ static void deliver_start(struct pipeline *p)
 	struct cw_event e;
 
 	record_policy(p, false);
-	begin_event(p, &e, CW_KIND_START);
+	cw_pipeline_begin_event(p, &e, CW_KIND_START);
 	cw_event_add_string(&e, "version", CW_VERSION);
 	cw_event_add_string(&e, "kernel", p->ladder.coverage.kernel);
-	deliver(p, &e);
+	cw_pipeline_deliver(p, &e);
 	deliver_policy(p, true, NULL);
 	for (int c = 0; c < CW_CAP_MAX; c++) {
 		const struct cw_coverage_row *row = &p->ladder.coverage.row[c];
 
-		begin_event(p, &e, CW_KIND_COVERAGE);
+		cw_pipeline_begin_event(p, &e, CW_KIND_COVERAGE);
 		cw_event_add_string(&e, "capability", cw_capability_name(c));
 		cw_event_add_string(&e, "rung", row->rung == CW_PROBE_NONE ?
 							"none" : cw_probe_name(row->rung));
 		cw_event_add_string(&e, "hooks", row->hooks);
 		cw_event_add_string(&e, "blind", row->blind);
-		deliver(p, &e);
+		cw_pipeline_deliver(p, &e);
 	}
 }
 
 static void update_wall(struct pipeline *p)
 {
-	p->wall_offset_ns = clock_ns(CLOCK_REALTIME) - boot_now();
+	p->wall_offset_ns = clock_ns(CLOCK_REALTIME) - cw_pipeline_now();
 }
 
 static int start(struct pipeline *p)
@@ -788,7 +518,7 @@ static int start(struct pipeline *p)
 	int r;
 
 	update_wall(p);
-	p->losses_since_ns = boot_now();
+	p->losses_since_ns = cw_pipeline_now();
 	r = open_stages(p);
 	if (r)
 		return r;
@@ -796,18 +526,19 @@ static int start(struct pipeline *p)
 	apply_assets(p, p->config->quiet);
 	r = cw_seed_run(p->kernel, &sessions);
 	if (r)
-		say("what was open before the start cannot be found: %s", strerror(-r));
+		cw_pipeline_say("what was open before the start cannot be found: %s", strerror(-r));
 	else if (sessions && !p->config->quiet)
-		say("%u processes of sessions from elsewhere were here before", sessions);
+		cw_pipeline_say("%u processes of sessions from elsewhere were here before",
+				sessions);
 	if (cw_canary_start(&p->canary, p->kernel))
 		deliver_canary(p, false, p->canary.wrong);
 	p->signals = open_signals();
 	p->uevents = open_uevents();
 	p->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	malloc_trim(0); /* loading the probes took megabytes that nothing needs any more */
-	p->next_canary_ns = boot_now();
+	p->next_canary_ns = cw_pipeline_now();
 	if (p->config->duration_s)
-		p->end_ns = boot_now() + p->config->duration_s * CW_NSEC_PER_SEC;
+		p->end_ns = cw_pipeline_now() + p->config->duration_s * CW_NSEC_PER_SEC;
 	return 0;
 }
 
@@ -827,7 +558,8 @@ static void take_signals(struct pipeline *p)
 		case SIGUSR1:
 			r = p->writer ? cw_writer_reopen(p->writer) : 0;
 			if (r)
-				say("cannot open %s again: %s; the old file is written on",
+				cw_pipeline_say("cannot open %s again: %s; the old file is written "
+						"on",
 				    p->config->output, strerror(-r));
 			break;
 		default:
@@ -859,7 +591,7 @@ static void take_uevents(struct pipeline *p)
 
 static void run_canary(struct pipeline *p)
 {
-	uint64_t now = boot_now();
+	uint64_t now = cw_pipeline_now();
 
 	if (p->canary.flying && now - p->canary.since_ns > CANARY_PATIENCE_NS) {
 		p->canary.flying = false;
@@ -868,7 +600,7 @@ static void run_canary(struct pipeline *p)
 	if (now < p->next_canary_ns)
 		return;
 	p->next_canary_ns = now + CANARY_EVERY_NS;
-	check_roots(p);
+	cw_trees_check_roots(p);
 	if (p->canary.fd < 0 || !p->canary.ino)
 		deliver_canary(p, false, "it has no object");
 	else
@@ -886,7 +618,7 @@ static bool has_trouble(const struct pipeline *p)
 /* Milliseconds until something has to be done, -1: nothing. */
 static int next_deadline(const struct pipeline *p, int names_ms)
 {
-	uint64_t now = boot_now(), at = p->next_canary_ns;
+	uint64_t now = cw_pipeline_now(), at = p->next_canary_ns;
 
 	if (p->end_ns && p->end_ns < at)
 		at = p->end_ns;
@@ -909,12 +641,12 @@ static int next_deadline(const struct pipeline *p, int names_ms)
 
 static void run_deadlines(struct pipeline *p)
 {
-	uint64_t now = boot_now();
+	uint64_t now = cw_pipeline_now();
 
 	if (p->next_roots_ns && now >= p->next_roots_ns)
-		check_roots(p);
+		cw_trees_check_roots(p);
 	if (p->rescan_all_ns && now >= p->rescan_all_ns)
-		rescan_all(p);
+		cw_trees_rescan_all(p);
 	run_canary(p);
 	if (p->end_ns && now >= p->end_ns)
 		p->stopping = true;
@@ -926,7 +658,7 @@ static void drain(struct pipeline *p)
 	cw_kernel_consume(p->kernel, take_record, p);
 	tell_losses(p); /* before any tree is said to be complete */
 	if (p->n_rescans)
-		run_rescans(p);
+		cw_trees_run_rescans(p);
 }
 
 static void loop(struct pipeline *p)
@@ -947,17 +679,17 @@ static void loop(struct pipeline *p)
 		if (r < 0 && errno != EINTR)
 			break;
 		drain(p);
-		names_ms = run_names(p);
+		names_ms = cw_trees_run_names(p);
 		if (fds[1].revents)
 			take_signals(p);
 		if (fds[3].revents & POLLIN)
 			take_uevents(p);
 		if (fds[4].revents & (POLLPRI | POLLERR)) {
-			check_roots(p);
+			cw_trees_check_roots(p);
 			cw_watch_mounts(p->watch);
 		}
 		if (fds[5].revents & POLLIN)
-			check_roots(p);
+			cw_trees_check_roots(p);
 		run_deadlines(p);
 		tell_output(p);
 	}
@@ -972,21 +704,21 @@ static void finish(struct pipeline *p)
 
 	if (p->decode) {
 		drain(p);
-		run_names(p);
-		begin_event(p, &e, CW_KIND_STOP);
+		cw_trees_run_names(p);
+		cw_pipeline_begin_event(p, &e, CW_KIND_STOP);
 		cw_event_add_string(&e, "version", CW_VERSION);
 		cw_event_add_uint(&e, "events", p->events);
 		if (!p->config->record)
 			cw_event_add_uint(&e, "flags", p->printer.flags);
-		deliver(p, &e);
+		cw_pipeline_deliver(p, &e);
 	}
 	lost = cw_recorder_close(p->recorder, CLOSE_PATIENCE_MS);
 	if (lost)
-		say("%s: %llu events could not be recorded", p->config->trace,
+		cw_pipeline_say("%s: %llu events could not be recorded", p->config->trace,
 		    (unsigned long long)lost);
 	lost = cw_writer_close(p->writer, CLOSE_PATIENCE_MS);
 	if (lost)
-		say("%llu lines could not be written", (unsigned long long)lost);
+		cw_pipeline_say("%llu lines could not be written", (unsigned long long)lost);
 }
 
 static void summary(const struct pipeline *p)

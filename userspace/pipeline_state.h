@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the pipeline share: the state of a running agent and the way of one event.
+ * pipeline.c owns it; trees.c keeps the marks of the watched trees complete. Nobody else includes
+ * this.
+ */
+#ifndef CW_PIPELINE_STATE_H
+#define CW_PIPELINE_STATE_H
+
+#include "assets.h"
+#include "canary.h"
+#include "pipeline.h"
+#include "printer.h"
+#include "sink/writer.h"
+#include "trace/recorder.h"
+
+#define NAMES_EVERY_NS	  (CW_NSEC_PER_SEC / 5)
+#define RESCANS_MAX	  64
+
+struct rescan {
+	uint32_t index;
+	char *path;
+	uint64_t until_ns;
+};
+
+struct pipeline {
+	const struct cw_run_config *config;
+	struct cw_kernel *kernel;
+	struct cw_watch *watch;
+	struct cw_decode *decode;
+	struct cw_enrich *enrich;
+	struct cw_policy *policy;
+	struct cw_writer *writer;     /* NULL: nothing is printed */
+	struct cw_recorder *recorder; /* NULL: no trace */
+	struct cw_printer printer;
+	struct cw_ladder ladder;
+	struct cw_assets assets;
+	struct cw_canary canary;
+	struct cw_buf exe_path;
+	struct rescan rescan[RESCANS_MAX];
+	unsigned int n_rescans;
+	uint64_t rescan_all_ns; /* when all trees have to be walked; 0: need not be */
+	char boot_id[40];
+	char hub[65];
+	uint64_t seq, events;
+	uint64_t wall_offset_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
+	uint64_t losses_since_ns, missing_since_ns, end_ns;
+	uint64_t next_canary_ns, next_roots_ns, next_names_ns;
+	int signals, uevents, mounts;
+	int output_error, trace_error; /* told already */
+	bool seeding, stopping;
+};
+
+/* CLOCK_BOOTTIME in nanoseconds. */
+uint64_t cw_pipeline_now(void);
+/* A message for people, on standard error; what it quotes cannot send commands to the terminal. */
+void cw_pipeline_say(const char *format, ...) CW_PRINTF(1, 2);
+
+/* An event of the agent's own, with its time; the rest is empty. */
+void cw_pipeline_begin_event(struct pipeline *p, struct cw_event *e, enum cw_kind kind);
+/* Number, time of day and hub; then trace, policy, output. */
+void cw_pipeline_deliver(struct pipeline *p, struct cw_event *e);
+void cw_pipeline_deliver_gap(struct pipeline *p, const char *class, uint64_t lost,
+			     uint64_t from_ns, uint64_t to_ns);
+/* An access by a process: names are added first. */
+void cw_pipeline_deliver_access(struct pipeline *p, struct cw_event *e,
+				const struct cw_proc *proc);
+
+/* ---- trees.c ---- */
+/* A folder came into tree `index`; or many did, or its record was lost. */
+void cw_trees_rescan_later(struct pipeline *p, uint32_t index, const char *path);
+void cw_trees_rescan_all_later(struct pipeline *p);
+void cw_trees_rescan_all(struct pipeline *p);
+void cw_trees_run_rescans(struct pipeline *p);
+/* All marks that generation `gen` of the trees needs are set. */
+void cw_trees_complete(struct pipeline *p, uint64_t gen);
+/* Are the roots what they were? Now, or in a moment, when what happens to one is done. */
+void cw_trees_check_roots(struct pipeline *p);
+void cw_trees_check_roots_soon(struct pipeline *p);
+/* Takes in what fanotify has to say, */
+void cw_trees_read_names(struct pipeline *p);
+/* and tells it. Returns how long the next has to wait, in milliseconds; -1: none waits. */
+int cw_trees_run_names(struct pipeline *p);
+
+#endif
