@@ -106,9 +106,7 @@ static __noinline int open_seen(struct file *file, __u32 rung)
 SEC("lsm/file_open")
 int BPF_PROG(lsm__file_open, struct file *file)
 {
-	if (file_maybe(file))
-		open_seen(file, CW_RUNG_LSM);
-	else if (touch_tid)
+	if (file_maybe(file) || touch_tid)
 		open_seen(file, CW_RUNG_LSM);
 	return 0;
 }

@@ -90,14 +90,6 @@ static int print_json(const struct cw_coverage *c)
 	return CW_EXIT_OK;
 }
 
-static int parse_rung(const char *s)
-{
-	for (int p = CW_PROBE_LSM; p <= CW_PROBE_TRACEPOINT; p++)
-		if (cw_streq(s, cw_probe_name((enum cw_probe)p)))
-			return p;
-	return -1;
-}
-
 static int show(enum cw_probe best, bool json)
 {
 	cw_auto_buf struct cw_buf errors = { 0 };
@@ -129,7 +121,8 @@ int cw_cmd_coverage(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	bool json = false;
-	int option, best = CW_PROBE_LSM;
+	enum cw_probe best = CW_PROBE_LSM;
+	int option;
 
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
@@ -143,8 +136,7 @@ int cw_cmd_coverage(int argc, char **argv)
 			json = *optarg == 'j';
 			break;
 		case 'r':
-			best = parse_rung(optarg);
-			if (best <= 0)
+			if (cw_rung_parse(optarg, &best))
 				return usage_error("--rung is lsm, fentry, kprobe or tracepoint, "
 						   "not ", optarg);
 			break;
@@ -156,5 +148,5 @@ int cw_cmd_coverage(int argc, char **argv)
 	}
 	if (optind < argc)
 		return usage_error("unexpected argument ", argv[optind]);
-	return show((enum cw_probe)best, json);
+	return show(best, json);
 }

@@ -3,6 +3,7 @@
 #include <getopt.h>
 
 #include "cmd.h"
+#include "model/coverage.h"
 #include "trace/recorder.h"
 
 static const char help[] =
@@ -47,16 +48,6 @@ int cw_parse_duration(const char *s, unsigned int *ret)
 	return 0;
 }
 
-static int parse_rung(const char *s, enum cw_probe *ret)
-{
-	for (enum cw_probe p = CW_PROBE_LSM; p <= CW_PROBE_TRACEPOINT; p++)
-		if (cw_streq(s, cw_probe_name(p))) {
-			*ret = p;
-			return 0;
-		}
-	return -EINVAL;
-}
-
 static int parse_option(struct cw_run_config *c, int option, const char *value)
 {
 	switch (option) {
@@ -87,7 +78,7 @@ static int parse_option(struct cw_run_config *c, int option, const char *value)
 		return cw_parse_duration(value, &c->duration_s) ?
 			       usage_error("--duration is a number of seconds, not ", value) : 0;
 	case 'r':
-		return parse_rung(value, &c->best) ?
+		return cw_rung_parse(value, &c->best) ?
 			       usage_error("--rung is lsm, fentry, kprobe or tracepoint, not ",
 					   value) : 0;
 	case ':':

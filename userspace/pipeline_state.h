@@ -48,7 +48,7 @@ struct pipeline {
 	uint64_t next_canary_ns, next_roots_ns, next_names_ns;
 	int signals, uevents, mounts;
 	int output_error, trace_error; /* told already */
-	bool seeding, stopping;
+	bool stopping;
 };
 
 /* CLOCK_BOOTTIME in nanoseconds. */

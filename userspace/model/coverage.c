@@ -16,3 +16,13 @@ const char *cw_capability_name(enum cw_capability c)
 {
 	return (unsigned int)c < CW_CAP_MAX ? names[c] : "invalid";
 }
+
+int cw_rung_parse(const char *name, enum cw_probe *ret_rung)
+{
+	for (enum cw_probe p = CW_PROBE_LSM; p <= CW_PROBE_TRACEPOINT; p++)
+		if (cw_streq(name, cw_probe_name(p))) {
+			*ret_rung = p;
+			return 0;
+		}
+	return -EINVAL;
+}

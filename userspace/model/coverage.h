@@ -34,5 +34,7 @@ struct cw_coverage {
 };
 
 const char *cw_capability_name(enum cw_capability c);
+/* The rung of that name, from CW_PROBE_LSM to CW_PROBE_TRACEPOINT. -EINVAL: there is none. */
+int cw_rung_parse(const char *name, enum cw_probe *ret_rung);
 
 #endif

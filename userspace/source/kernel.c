@@ -205,6 +205,17 @@ static int attach_all(struct cw_kernel *k, const struct cw_ladder *l, struct cw_
 	return 0;
 }
 
+/*
+ * For developers, $CAMWARDEN_DEBUG_LIBBPF: 1 shows what libbpf and the verifier complain about, 2 all
+ * that they say, with the verifier's figures (instructions, time, stack) for each program.
+ */
+static int debug_level(void)
+{
+	const char *level = getenv("CAMWARDEN_DEBUG_LIBBPF");
+
+	return level ? atoi(level) : 0;
+}
+
 static char libbpf_words[1024];
 
 /* Keeps the last words of libbpf for the message; the verifier's log is too long for people. */
@@ -216,7 +227,7 @@ static int keep_words(enum libbpf_print_level level, const char *format, va_list
 	if (level == LIBBPF_WARN)
 		vsnprintf(libbpf_words, sizeof(libbpf_words), format, again);
 	va_end(again);
-	return (level != LIBBPF_DEBUG || getenv("CW_STATS")) && getenv("CAMWARDEN_DEBUG_LIBBPF") ?
+	return debug_level() >= (level == LIBBPF_DEBUG ? 2 : 1) ?
 		       vfprintf(stderr, format, ap) : 0;
 }
 
@@ -259,7 +270,7 @@ int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors,
 	k->poll_fd = -1;
 	libbpf_set_print(keep_words);
 	libbpf_words[0] = '\0';
-	LIBBPF_OPTS(bpf_object_open_opts, oo, .kernel_log_level = getenv("CW_STATS") ? 4 : 0);
+	LIBBPF_OPTS(bpf_object_open_opts, oo, .kernel_log_level = debug_level() > 1 ? 4 : 0);
 	k->skel = probes_bpf__open_opts(&oo);
 	if (!k->skel) {
 		r = -errno;
