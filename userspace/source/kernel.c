@@ -206,8 +206,8 @@ static int attach_all(struct cw_kernel *k, const struct cw_ladder *l, struct cw_
 }
 
 /*
- * For developers, $CAMWARDEN_DEBUG_LIBBPF: 1 shows what libbpf and the verifier complain about, 2 all
- * that they say, with the verifier's figures (instructions, time, stack) for each program.
+ * For developers, $CAMWARDEN_DEBUG_LIBBPF: 1 shows what libbpf and the verifier complain about, 2
+ * all that they say, with the verifier's figures (instructions, time, stack) for each program.
  */
 static int debug_level(void)
 {
