@@ -123,7 +123,6 @@ enum cw_device_flag {
 
 enum cw_task_flag {
 	CW_TASK_SEEDED = 1 << 0,      /* was there before the agent */
-	CW_TASK_HOLDS = 1 << 1,	      /* opened, received or inherited a watched descriptor */
 	CW_TASK_EXE_DELETED = 1 << 2, /* its executable had no name left at exec */
 	CW_TASK_KNOWN = 1 << 8,	      /* << enum cw_ring: its record is in that ring */
 };
@@ -389,7 +388,7 @@ struct cw_loss_count {
 };
 
 /* What the iterator over descriptors reports to the agent. */
-enum cw_found_type { CW_FOUND_FILE = 1, CW_FOUND_CONNECTION, CW_FOUND_LISTENER };
+enum cw_found_type { CW_FOUND_CONNECTION = 1, CW_FOUND_LISTENER };
 
 struct cw_found {
 	__u32 type;

@@ -261,12 +261,6 @@ static __always_inline void access_write(struct cw_record_access *r, struct obje
 	r->path_flags = path.flags;
 }
 
-static __always_inline void count_call(__u32 op)
-{
-	if (op < CW_OP_MAX)
-		__sync_fetch_and_add(&calls[op], 1);
-}
-
 /*
  * One access to a watched object by `task`, which was announced. Negative: the ring was full, which
  * is counted.
@@ -277,7 +271,6 @@ static __always_inline int emit_access_of(struct object *o, struct access *a,
 	enum cw_ring ring = ring_of(o->mode);
 	struct cw_record_access *r;
 
-	count_call(a->op);
 	r = reserve_record(ring, sizeof(*r), CW_RECORD_ACCESS,
 			   ring == CW_RING_DEVICES ? CW_LOSS_DEVICES : CW_LOSS_FILES);
 	if (!r)
@@ -307,7 +300,6 @@ CW_GLOBAL int emit_move(struct object *o, struct access *a, __u64 new_name, __u3
 	if (!o || !a)
 		return 0;
 
-	count_call(a->op);
 	announce_current(CW_RING_FILES);
 	r = reserve_record(CW_RING_FILES, sizeof(*r), CW_RECORD_ACCESS, CW_LOSS_FILES);
 	if (!r)

@@ -49,8 +49,6 @@ struct cw_inode_key asset_roots[CW_ASSETS_MAX];
 /* ---- read by the agent ---- */
 struct cw_loss_count losses[CW_LOSS_MAX];
 __u64 next_open_id;
-__u64 watched_opens;	/* how many were ever seen; 0: nothing can have been handed over */
-__u64 calls[CW_OP_MAX]; /* accesses seen, delivered or not */
 
 /* Full: the record is counted in losses and a gap event follows. Sized by the agent. */
 struct {

@@ -411,19 +411,6 @@ uint32_t cw_kernel_marked(struct cw_kernel *k, uint64_t ino, uint32_t dev)
 				    0) ? CW_NO_ASSET : value.asset;
 }
 
-size_t cw_kernel_n_marks(const struct cw_kernel *k)
-{
-	struct cw_inode_key key, next;
-	size_t n = 0;
-
-	for (int r = bpf_map__get_next_key(k->skel->maps.inodes, NULL, &next, sizeof(next)); !r;
-	     r = bpf_map__get_next_key(k->skel->maps.inodes, &key, &next, sizeof(next))) {
-		key = next;
-		n++;
-	}
-	return n;
-}
-
 uint64_t cw_kernel_tree_gen(const struct cw_kernel *k)
 {
 	return __atomic_load_n(&k->skel->bss->tree_gen, __ATOMIC_SEQ_CST);

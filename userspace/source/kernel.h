@@ -36,7 +36,6 @@ int cw_kernel_touch(struct cw_kernel *k, int dirfd, const char *name, int flags,
 uint32_t cw_kernel_marked(struct cw_kernel *k, uint64_t ino, uint32_t dev);
 void cw_kernel_set_root(struct cw_kernel *k, uint32_t asset, uint64_t ino);
 void cw_kernel_set_canary(struct cw_kernel *k, uint64_t ino);
-size_t cw_kernel_n_marks(const struct cw_kernel *k);
 
 /* Generation of the trees; marks are complete for `gen` when the caller says so. */
 uint64_t cw_kernel_tree_gen(const struct cw_kernel *k);
