@@ -3,6 +3,8 @@
 #ifndef CW_CMD_H
 #define CW_CMD_H
 
+#include <getopt.h>
+
 #include "pipeline.h"
 
 int cw_cmd_run(int argc, char **argv);
@@ -12,7 +14,28 @@ int cw_cmd_record(int argc, char **argv);
 int cw_cmd_replay(int argc, char **argv);
 int cw_cmd_verify(int argc, char **argv);
 
-/* Seconds, 1 to a year. 0 or -EINVAL. */
-int cw_parse_duration(const char *s, unsigned int *ret_seconds);
+/* ---- what they share: cmd.c ---- */
+
+#define CW_GO_ON (-1) /* no exit status: go on */
+
+struct cw_verb {
+	const char *name, *help;
+	const char *shorts; /* for getopt; begins with ":h" */
+	const struct option *options;
+	/* One option into the verb's own structure: 0, or the status to exit with. */
+	int (*take)(void *into, int option, const char *value);
+};
+
+/* Prints "camwarden VERB: WHATWHICH; see …" and returns CW_EXIT_USAGE. */
+int cw_usage_error(const char *verb, const char *what, const char *which);
+/* CW_GO_ON, what is no option stands from `optind` on; or the status to exit with (--help). */
+int cw_read_options(const struct cw_verb *v, void *into, int argc, char **argv);
+
+/* These say what is wrong with a value and return CW_EXIT_USAGE, or 0. */
+int cw_take_format(const char *verb, const char *value, enum cw_format *ret_format);
+int cw_take_duration(const char *verb, const char *value, unsigned int *ret_seconds);
+int cw_take_rung(const char *verb, const char *value, enum cw_probe *ret_best);
+/* A moment, or a day: its begin, for --since, or its end, for --until. */
+int cw_take_time(const char *verb, const char *value, bool end, uint64_t *ret_ns);
 
 #endif

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* camwarden check: is a policy valid, and does it say what its author expects? Changes nothing. */
-#include <getopt.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -25,12 +24,6 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 valid, all cases passed; 1 a case failed; 2 usage, or the policy or\n"
 	"the cases are invalid; 3 a file could not be read.\n";
-
-static int usage_error(const char *what, const char *which)
-{
-	fprintf(stderr, "camwarden check: %s%s; see camwarden check --help\n", what, which);
-	return CW_EXIT_USAGE;
-}
 
 /* Writes what was gathered; a message is never cut by a reader that went away. */
 static int put(FILE *f, const char *text)
@@ -152,42 +145,39 @@ static int check(const struct options *o)
 	return fflush(stdout) == EOF && !r ? CW_EXIT_FAILED : r;
 }
 
+static int take(void *into, int option, const char *value)
+{
+	struct options *o = into;
+
+	if (option == 'c')
+		o->cases = value;
+	else
+		o->print_default = true;
+	return 0;
+}
+
 int cw_cmd_check(int argc, char **argv)
 {
-	static const struct option longs[] = {
+	static const struct option options[] = {
 		{ "cases", required_argument, NULL, 'c' },
 		{ "print-default", no_argument, NULL, 'p' },
 		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+		{ NULL, 0, NULL, 0 },
 	};
+	static const struct cw_verb verb = { "check", help, ":h", options, take };
 	struct options o = { 0 };
-	int opt;
+	int status = cw_read_options(&verb, &o, argc, argv);
 
-	optind = 0; /* the command's own arguments, from their start */
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
-		switch (opt) {
-		case 'h':
-			return put(stdout, help);
-		case 'c':
-			o.cases = optarg;
-			break;
-		case 'p':
-			o.print_default = true;
-			break;
-		case ':':
-			return usage_error("a value is missing behind ", argv[optind - 1]);
-		default:
-			return usage_error("unknown option ", argv[optind - 1]);
-		}
-	}
+	if (status != CW_GO_ON)
+		return status;
 	if (o.print_default)
 		return optind < argc || o.cases ?
-			       usage_error("--print-default stands alone", "") :
+			       cw_usage_error("check", "--print-default stands alone", "") :
 			       print_default();
 	if (optind + 1 != argc)
-		return usage_error(optind < argc ? "more than one policy: " : "a policy is needed",
-				   optind < argc ? argv[optind + 1] : "");
+		return cw_usage_error("check", optind < argc ? "more than one policy: " :
+							       "a policy is needed",
+				      optind < argc ? argv[optind + 1] : "");
 	o.policy = argv[optind];
 	return check(&o);
 }

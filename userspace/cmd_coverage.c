@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* camwarden coverage: what this kernel lets be seen, by which hooks, and what not. */
-#include <getopt.h>
-
 #include "cmd.h"
 #include "sink/json.h"
 #include "source/ladder.h"
@@ -90,26 +88,34 @@ static int print_json(const struct cw_coverage *c)
 	return CW_EXIT_OK;
 }
 
-static int show(enum cw_probe best, bool json)
+struct options {
+	enum cw_format format;
+	enum cw_probe best;
+};
+
+static int show(const struct options *o)
 {
 	cw_auto_buf struct cw_buf errors = { 0 };
 	struct cw_ladder ladder;
 
-	if (cw_ladder_decide(best, &errors, &ladder)) {
+	if (cw_ladder_decide(o->best, &errors, &ladder)) {
 		fprintf(stderr, "camwarden: %s", errors.data ? errors.data : "failed\n");
 		return CW_EXIT_FAILED;
 	}
 	cw_ladder_release(&ladder);
-	if (json)
+	if (o->format == CW_FORMAT_JSON)
 		return print_json(&ladder.coverage);
 	cw_coverage_print(stdout, &ladder.coverage);
 	return CW_EXIT_OK;
 }
 
-static int usage_error(const char *what, const char *which)
+static int take(void *into, int option, const char *value)
 {
-	fprintf(stderr, "camwarden coverage: %s%s; see camwarden coverage --help\n", what, which);
-	return CW_EXIT_USAGE;
+	struct options *o = into;
+
+	if (option == 'f')
+		return cw_take_format("coverage", value, &o->format);
+	return cw_take_rung("coverage", value, &o->best);
 }
 
 int cw_cmd_coverage(int argc, char **argv)
@@ -120,33 +126,13 @@ int cw_cmd_coverage(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	bool json = false;
-	enum cw_probe best = CW_PROBE_LSM;
-	int option;
+	static const struct cw_verb verb = { "coverage", help, ":h", options, take };
+	struct options o = { .best = CW_PROBE_LSM };
+	int status = cw_read_options(&verb, &o, argc, argv);
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		switch (option) {
-		case 'h':
-			fputs(help, stdout);
-			return CW_EXIT_OK;
-		case 'f':
-			if (!cw_streq(optarg, "json") && !cw_streq(optarg, "text"))
-				return usage_error("--format is text or json, not ", optarg);
-			json = *optarg == 'j';
-			break;
-		case 'r':
-			if (cw_rung_parse(optarg, &best))
-				return usage_error("--rung is lsm, fentry, kprobe or tracepoint, "
-						   "not ", optarg);
-			break;
-		case ':':
-			return usage_error("a value is missing behind ", argv[optind - 1]);
-		default:
-			return usage_error("unknown option ", argv[optind - 1]);
-		}
-	}
+	if (status != CW_GO_ON)
+		return status;
 	if (optind < argc)
-		return usage_error("unexpected argument ", argv[optind]);
-	return show(best, json);
+		return cw_usage_error("coverage", "unexpected argument ", argv[optind]);
+	return show(&o);
 }

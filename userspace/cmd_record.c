@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* camwarden record: a trace of what happens on this machine, without a verdict. */
-#include <getopt.h>
-
 #include "cmd.h"
 #include "trace/recorder.h"
 
@@ -21,10 +19,23 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 done, 2 usage, 3 could not run.\n";
 
-static int usage_error(const char *what, const char *which)
+static int take(void *into, int option, const char *value)
 {
-	fprintf(stderr, "camwarden record: %s%s; see camwarden record --help\n", what, which);
-	return CW_EXIT_USAGE;
+	struct cw_run_config *c = into;
+
+	switch (option) {
+	case 'o':
+		c->trace = value;
+		return 0;
+	case 'k':
+		c->keys = value;
+		return 0;
+	case 'q':
+		c->quiet = true;
+		return 0;
+	default:
+		return cw_take_duration("record", value, &c->duration_s);
+	}
 }
 
 int cw_cmd_record(int argc, char **argv)
@@ -37,39 +48,16 @@ int cw_cmd_record(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	static const struct cw_verb verb = { "record", help, ":ho:", options, take };
 	struct cw_run_config config = { .best = CW_PROBE_LSM, .record = true,
 					.keys = CW_TRACE_KEYS_DIR };
-	int option;
+	int status = cw_read_options(&verb, &config, argc, argv);
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":ho:", options, NULL)) != -1) {
-		switch (option) {
-		case 'h':
-			fputs(help, stdout);
-			return CW_EXIT_OK;
-		case 'o':
-			config.trace = optarg;
-			break;
-		case 'k':
-			config.keys = optarg;
-			break;
-		case 'q':
-			config.quiet = true;
-			break;
-		case 'd':
-			if (cw_parse_duration(optarg, &config.duration_s))
-				return usage_error("--duration is a number of seconds, not ",
-						   optarg);
-			break;
-		case ':':
-			return usage_error("a value is missing behind ", argv[optind - 1]);
-		default:
-			return usage_error("unknown option ", argv[optind - 1]);
-		}
-	}
+	if (status != CW_GO_ON)
+		return status;
 	if (optind < argc)
-		return usage_error("unexpected argument ", argv[optind]);
+		return cw_usage_error("record", "unexpected argument ", argv[optind]);
 	if (!config.trace)
-		return usage_error("a file for the trace is needed: -o FILE", "");
+		return cw_usage_error("record", "a file for the trace is needed: -o FILE", "");
 	return cw_pipeline_run(&config);
 }

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* camwarden run: monitor this machine. */
-#include <getopt.h>
-
 #include "cmd.h"
-#include "model/coverage.h"
 #include "trace/recorder.h"
 
 static const char help[] =
@@ -29,27 +26,10 @@ static const char help[] =
 	"SIGHUP reads the policy again. Exit status: 0 nothing was flagged, 1 something was,\n"
 	"2 usage or invalid policy, 3 could not run.\n";
 
-static int usage_error(const char *what, const char *which)
+static int take(void *into, int option, const char *value)
 {
-	fprintf(stderr, "camwarden run: %s%s; see camwarden run --help\n", what, which);
-	return CW_EXIT_USAGE;
-}
+	struct cw_run_config *c = into;
 
-int cw_parse_duration(const char *s, unsigned int *ret)
-{
-	char *end;
-	unsigned long n;
-
-	errno = 0;
-	n = strtoul(s, &end, 10);
-	if (errno || end == s || *end || *s == '-' || !n || n > 366ul * 86400)
-		return -EINVAL;
-	*ret = (unsigned int)n;
-	return 0;
-}
-
-static int parse_option(struct cw_run_config *c, int option, const char *value)
-{
 	switch (option) {
 	case 'p':
 		c->policy = value;
@@ -70,21 +50,11 @@ static int parse_option(struct cw_run_config *c, int option, const char *value)
 		c->quiet = true;
 		return 0;
 	case 'f':
-		if (!cw_streq(value, "text") && !cw_streq(value, "json"))
-			return usage_error("--format is text or json, not ", value);
-		c->format = *value == 'j' ? CW_FORMAT_JSON : CW_FORMAT_TEXT;
-		return 0;
+		return cw_take_format("run", value, &c->format);
 	case 'd':
-		return cw_parse_duration(value, &c->duration_s) ?
-			       usage_error("--duration is a number of seconds, not ", value) : 0;
-	case 'r':
-		return cw_rung_parse(value, &c->best) ?
-			       usage_error("--rung is lsm, fentry, kprobe or tracepoint, not ",
-					   value) : 0;
-	case ':':
-		return usage_error("a value is missing behind ", value);
+		return cw_take_duration("run", value, &c->duration_s);
 	default:
-		return usage_error("unknown option ", value);
+		return cw_take_rung("run", value, &c->best);
 	}
 }
 
@@ -103,20 +73,13 @@ int cw_cmd_run(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	static const struct cw_verb verb = { "run", help, ":h", options, take };
 	struct cw_run_config config = { .best = CW_PROBE_LSM, .keys = CW_TRACE_KEYS_DIR };
-	int option, r;
+	int status = cw_read_options(&verb, &config, argc, argv);
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		if (option == 'h') {
-			fputs(help, stdout);
-			return CW_EXIT_OK;
-		}
-		r = parse_option(&config, option, optarg ? optarg : argv[optind - 1]);
-		if (r)
-			return r;
-	}
+	if (status != CW_GO_ON)
+		return status;
 	if (optind < argc)
-		return usage_error("unexpected argument ", argv[optind]);
+		return cw_usage_error("run", "unexpected argument ", argv[optind]);
 	return cw_pipeline_run(&config);
 }

@@ -3,7 +3,6 @@
  * camwarden verify: what a trace proves, what not, and where it breaks. It believes nothing but the
  * key that it is given: without one, a trace that somebody made up whole looks as good as any.
  */
-#include <getopt.h>
 #include <time.h>
 
 #include "base/sha256.h"
@@ -11,6 +10,7 @@
 #include "sink/json.h"
 #include "trace/keys.h"
 #include "trace/verify.h"
+#include "traces.h"
 
 #define FAULTS_SHOWN 20u
 #define PROGRESS_NS  (CW_NSEC_PER_SEC / 5)
@@ -263,10 +263,23 @@ static int verify_files(char **paths, int n, const uint8_t *key)
 	return fflush(stdout) ? CW_EXIT_FAILED : status;
 }
 
-static int usage_error(const char *what, const char *which)
+struct options {
+	uint8_t key[CW_TRACE_KEY];
+	bool has_key;
+};
+
+static int take(void *into, int option, const char *value)
 {
-	fprintf(stderr, "camwarden verify: %s%s; see camwarden verify --help\n", what, which);
-	return CW_EXIT_USAGE;
+	struct options *o = into;
+	int e = cw_trace_key_read(value, o->key);
+
+	(void)option; /* there is but one */
+	if (e == -EINVAL)
+		return cw_usage_error("verify", "no Ed25519 public key: ", value);
+	if (e)
+		cw_traces_message("verify", value, strerror(-e));
+	o->has_key = !e;
+	return e ? CW_EXIT_FAILED : 0;
 }
 
 int cw_cmd_verify(int argc, char **argv)
@@ -276,33 +289,13 @@ int cw_cmd_verify(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	uint8_t key[CW_TRACE_KEY];
-	bool has_key = false;
-	int option, r;
+	static const struct cw_verb verb = { "verify", help, ":h", options, take };
+	struct options o = { 0 };
+	int status = cw_read_options(&verb, &o, argc, argv);
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		switch (option) {
-		case 'h':
-			fputs(help, stdout);
-			return CW_EXIT_OK;
-		case 'k':
-			r = cw_trace_key_read(optarg, key);
-			if (r == -EINVAL)
-				return usage_error("no Ed25519 public key: ", optarg);
-			if (r) {
-				fprintf(stderr, "camwarden verify: %s: %s\n", optarg, strerror(-r));
-				return CW_EXIT_FAILED;
-			}
-			has_key = true;
-			break;
-		case ':':
-			return usage_error("a value is missing behind ", argv[optind - 1]);
-		default:
-			return usage_error("unknown option ", argv[optind - 1]);
-		}
-	}
+	if (status != CW_GO_ON)
+		return status;
 	if (optind == argc)
-		return usage_error("a trace is needed", "");
-	return verify_files(argv + optind, argc - optind, has_key ? key : NULL);
+		return cw_usage_error("verify", "a trace is needed", "");
+	return verify_files(argv + optind, argc - optind, o.has_key ? o.key : NULL);
 }

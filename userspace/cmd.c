@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+/* How every verb reads its options and says what is wrong with them. */
+#include "cmd.h"
+#include "model/coverage.h"
+#include "policy/value.h"
+
+#define DURATION_MAX (366ul * 86400)
+
+int cw_usage_error(const char *verb, const char *what, const char *which)
+{
+	fprintf(stderr, "camwarden %s: %s%s; see camwarden %s --help\n", verb, what, which, verb);
+	return CW_EXIT_USAGE;
+}
+
+int cw_read_options(const struct cw_verb *v, void *into, int argc, char **argv)
+{
+	int option, status;
+
+	optind = 0; /* the verb's own arguments, from their start */
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, v->shorts, v->options, NULL)) != -1) {
+		switch (option) {
+		case 'h':
+			fputs(v->help, stdout);
+			return fflush(stdout) ? CW_EXIT_FAILED : CW_EXIT_OK;
+		case ':':
+			return cw_usage_error(v->name, "a value is missing behind ",
+					      argv[optind - 1]);
+		case '?':
+			return cw_usage_error(v->name, "unknown option ", argv[optind - 1]);
+		}
+		status = v->take(into, option, optarg);
+		if (status)
+			return status;
+	}
+	return CW_GO_ON;
+}
+
+int cw_take_format(const char *verb, const char *value, enum cw_format *ret_format)
+{
+	if (!cw_streq(value, "text") && !cw_streq(value, "json"))
+		return cw_usage_error(verb, "--format is text or json, not ", value);
+	*ret_format = *value == 'j' ? CW_FORMAT_JSON : CW_FORMAT_TEXT;
+	return 0;
+}
+
+int cw_take_duration(const char *verb, const char *value, unsigned int *ret_seconds)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(value, &end, 10);
+	if (errno || end == value || *end || *value == '-' || !n || n > DURATION_MAX)
+		return cw_usage_error(verb, "--duration is a number of seconds, not ", value);
+	*ret_seconds = (unsigned int)n;
+	return 0;
+}
+
+int cw_take_rung(const char *verb, const char *value, enum cw_probe *ret_best)
+{
+	if (!cw_rung_parse(value, ret_best))
+		return 0;
+	return cw_usage_error(verb, "--rung is lsm, fentry, kprobe or tracepoint, not ", value);
+}
+
+int cw_take_time(const char *verb, const char *value, bool end, uint64_t *ret_ns)
+{
+	if (!cw_policy_parse_time(value, 0, end, ret_ns))
+		return 0;
+	return cw_usage_error(verb, end ? "--until is a time like 2026-11-24T04:30:00Z, not " :
+					  "--since is a time like 2026-11-24T04:30:00Z, not ",
+			      value);
+}
