@@ -7,7 +7,7 @@
 #include "kernel.bpf.h"
 
 const volatile __u32 self_tgid = 0;
-__u64 lsm_runs, fentry_runs, fexit_runs, kprobe_runs, tp_btf_runs, raw_tp_runs;
+__u64 lsm_runs, fentry_runs, fexit_runs, kprobe_runs, kretprobe_runs, tp_btf_runs, raw_tp_runs;
 __u64 jiffies_now, time_now_ns; /* two samples give the jiffies a second */
 
 static __always_inline void ran(__u64 *counter)
@@ -41,6 +41,13 @@ SEC("kprobe/security_file_open")
 int calib__kprobe(void *ctx)
 {
 	ran(&kprobe_runs);
+	return 0;
+}
+
+SEC("kretprobe/security_file_open")
+int calib__kretprobe(void *ctx)
+{
+	ran(&kretprobe_runs);
 	return 0;
 }
 

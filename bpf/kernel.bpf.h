@@ -11,6 +11,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
+#define __VMLINUX_H__ /* bpf_tracing.h: call registers as the kernel does, not as ptrace(2) */
 #include <bpf/bpf_tracing.h>
 
 #include "abi.h"
@@ -290,8 +291,12 @@ struct pt_regs {
 	__u64 orig_x0;
 	__s32 syscallno;
 } CW_RELOC;
-#endif
 
+/* The head of pt_regs, which is all that bpf_tracing.h looks at. */
+struct user_pt_regs {
+	__u64 regs[31];
+} CW_RELOC;
+#endif
 
 struct bpf_iter_meta {
 	struct seq_file *seq;

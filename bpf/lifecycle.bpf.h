@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Where processes come from: fork, exec, exit and accepted connections. Raw tracepoints on every
- * rung: they exist since 4.17, on every architecture, and cost less than any other hook there.
+ * Where processes come from: fork, exec, exit and accepted connections. The first three by raw
+ * tracepoints on every rung: they exist since 4.17, on every architecture, and cost less than any
+ * other hook there.
  */
 #ifndef CW_LIFECYCLE_BPF_H
 #define CW_LIFECYCLE_BPF_H
 
 #include "emit.bpf.h"
+#include "hook.bpf.h"
 
 /* A thread works on what its creator accepted. */
 static __always_inline void thread_new(struct task_struct *parent, struct task_struct *child)
@@ -147,15 +149,16 @@ static __always_inline void conn_accept(struct sock *sk)
  * Called when accept(2), or io_uring's accept, ties an established connection to a socket, in the
  * context of the thread that accepts. Misses connections that the kernel itself accepts.
  */
-SEC("lsm/sock_graft")
-int BPF_PROG(lsm__sock_graft, struct sock *sk, struct socket *parent)
+static __always_inline void on_sock_graft(enum cw_rung rung, struct sock *sk)
 {
-	unsigned short family = sk->__sk_common.skc_family;
+	unsigned short family = FIELD(rung, sk, __sk_common.skc_family);
 
 	if ((family == AF_INET || family == AF_INET6) &&
-	    sk->__sk_common.skc_state != TCP_LISTEN && sk->__sk_common.skc_dport)
+	    FIELD(rung, sk, __sk_common.skc_state) != TCP_LISTEN &&
+	    FIELD(rung, sk, __sk_common.skc_dport))
 		conn_accept(sk);
-	return 0;
 }
+
+HOOK_VOID(sock_graft, sock_graft, (struct sock *sk, struct socket *parent), (sk))
 
 #endif

@@ -26,6 +26,9 @@ const volatile bool tp_open = false;	/* system calls tell of opens (else of refu
 const volatile bool tp_denied = false;	/* system calls tell of refusals */
 const volatile bool track_fds = false;	/* no hook sees a file's end: follow descriptors */
 const volatile bool io_complete_by_cqe = false;
+/* enum cw_rung of the programs that more than one rung has */
+const volatile __u8 denied_rung = CW_RUNG_LSM; /* results of devices, permission */
+const volatile __u8 close_rung = CW_RUNG_LSM;
 const volatile __u32 hz = 250;		/* jiffies a second */
 const volatile __u8 syscall_ops[CW_SYSCALLS_MAX] = {};	 /* tracepoint rung: enum cw_syscall_op */
 const volatile __u8 syscall_ops32[CW_SYSCALLS_MAX] = {}; /* the same for 32-bit programs */
@@ -163,6 +166,24 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32); /* rdev */
 } reading SEC(".maps");
+
+/*
+ * kprobe rung: what a thread called a function with, until that returns. Full: the oldest goes, a
+ * refusal is not told, and the open of a device is at the first use or the end of the file.
+ */
+enum cw_called { CW_CALLED_CHRDEV_OPEN, CW_CALLED_CAPABLE };
+
+struct cw_call_key {
+	__u32 tid;
+	__u32 function; /* enum cw_called */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct cw_call_key);
+	__type(value, __u64);
+} calls SEC(".maps");
 
 /*
  * Tracepoint rung: who last gave, moved or took a name, by tgid, for the events of fanotify, which

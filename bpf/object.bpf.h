@@ -6,6 +6,7 @@
 #ifndef CW_OBJECT_BPF_H
 #define CW_OBJECT_BPF_H
 
+#include "hook.bpf.h"
 #include "maps.bpf.h"
 
 #define CW_TREE_DEPTH_MAX 48
@@ -222,53 +223,60 @@ static __always_inline __u32 dir_asset(struct inode *dir, struct dentry *child)
 	return object_watched(&o) ? o.asset : CW_NO_ASSET;
 }
 
-/*
- * The first look at a file, for hooks whose pointers the kernel's type information covers: plain
- * loads, no helper, no map. False: surely not watched.
- */
-static __always_inline bool file_maybe(struct file *file)
+/* The first look at an inode whose name is not at hand. False: surely not watched. */
+static __always_inline bool inode_maybe(enum cw_rung rung, struct inode *inode, umode_t mode)
 {
-	struct inode *inode = file->f_inode;
-	umode_t mode = inode->i_mode;
-	struct dentry *dir;
+	if ((mode & S_IFMT) == S_IFCHR || (mode & S_IFMT) == S_IFBLK)
+		return device_maybe(FIELD(rung, inode, i_rdev), mode);
+	return filter_maybe(FIELD(rung, inode, i_ino));
+}
+
+/* The same for what a name, or its directory, stands for. */
+static __always_inline bool dentry_filter(enum cw_rung rung, struct dentry *dentry)
+{
+	/* Tested and not loaded a second time: 7.3 demands it. */
+	struct inode *inode = FIELD(rung, dentry, d_inode);
+
+	return inode && filter_maybe(FIELD(rung, inode, i_ino));
+}
+
+/* The same for a file: where pointers have types, plain loads, no helper, no map. */
+static __always_inline bool file_maybe(enum cw_rung rung, struct file *file)
+{
+	struct inode *inode = FIELD(rung, file, f_inode);
+	umode_t mode = FIELD(rung, inode, i_mode);
+	struct dentry *dentry, *dir;
 
 	if ((mode & S_IFMT) == S_IFCHR || (mode & S_IFMT) == S_IFBLK)
-		return device_maybe(inode->i_rdev, mode);
-	if (filter_maybe(inode->i_ino))
+		return device_maybe(FIELD(rung, inode, i_rdev), mode);
+	if (filter_maybe(FIELD(rung, inode, i_ino)))
 		return true;
-	dir = file->f_path.dentry->d_parent;
-	if (filter_maybe(dir->d_inode->i_ino) || filter_maybe(dir->d_parent->d_inode->i_ino))
+	dentry = FIELD(rung, file, f_path.dentry);
+	dir = FIELD(rung, dentry, d_parent);
+	if (dentry_filter(rung, dir) || dentry_filter(rung, FIELD(rung, dir, d_parent)))
 		return true;
 	return tree_gen != tree_clean;
 }
 
-/* The same for an inode whose name is not at hand. */
-static __always_inline bool inode_maybe(struct inode *inode, umode_t mode)
-{
-	if ((mode & S_IFMT) == S_IFCHR || (mode & S_IFMT) == S_IFBLK)
-		return device_maybe(inode->i_rdev, mode);
-	return filter_maybe(inode->i_ino);
-}
-
 /* The same for a name in a directory. */
-static __always_inline bool dentry_maybe(struct inode *dir, struct dentry *dentry)
+static __always_inline bool dentry_maybe(enum cw_rung rung, struct inode *dir,
+					 struct dentry *dentry)
 {
-	struct dentry *parent = dentry->d_parent;
-	struct inode *inode = dentry->d_inode; /* 7.3 wants this one tested, not a second load */
+	struct dentry *parent = FIELD(rung, dentry, d_parent);
 
-	if (filter_maybe(dir->i_ino) || filter_maybe(parent->d_parent->d_inode->i_ino))
-		return true;
-	if (inode && filter_maybe(inode->i_ino))
+	if (filter_maybe(FIELD(rung, dir, i_ino)) ||
+	    dentry_filter(rung, FIELD(rung, parent, d_parent)) || dentry_filter(rung, dentry))
 		return true;
 	return tree_gen != tree_clean;
 }
 
 /* The same for a name alone. */
-static __always_inline bool name_maybe(struct dentry *dentry)
+static __always_inline bool name_maybe(enum cw_rung rung, struct dentry *dentry)
 {
-	struct inode *dir = dentry->d_parent->d_inode;
+	struct dentry *parent = FIELD(rung, dentry, d_parent);
+	struct inode *dir = FIELD(rung, parent, d_inode);
 
-	return dir && dentry_maybe(dir, dentry);
+	return dir && dentry_maybe(rung, dir, dentry);
 }
 
 #endif

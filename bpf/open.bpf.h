@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The LSM rung of opening, receiving, first use and closing. Every hook first asks file_maybe() or
- * a slot of open_filter, which costs a few plain loads, and leaves.
+ * Opening, receiving, first use and closing as the kernel's own functions tell of them: the rungs
+ * LSM, fentry and kprobe. Every hook first asks file_maybe() or a slot of open_filter, which costs
+ * a few loads, and leaves.
  */
 #ifndef CW_OPEN_BPF_H
 #define CW_OPEN_BPF_H
@@ -18,16 +19,20 @@ static __always_inline __u32 slot_of_distance(__u64 n)
 	return ((n >> 6) ^ (n >> 22)) & (CW_OPENS_SIZE - 1);
 }
 
-static __always_inline __u32 open_slot(struct file *file)
-{
-	return slot_of_distance((const char *)file - (const char *)open_filter);
-}
-
 /* The same for an address that is a mere number. What is written to a map is read back as one. */
 static __always_inline __u32 address_slot(__u64 file)
 {
-	*(volatile __u64 *)&filter_base = (__u64)open_filter;
+	if (!*(volatile __u64 *)&filter_base)
+		*(volatile __u64 *)&filter_base = (__u64)open_filter;
 	return slot_of_distance(file - *(volatile __u64 *)&filter_base);
+}
+
+/* May a file be a watched one that is open? */
+static __always_inline bool open_maybe(enum cw_rung rung, struct file *file)
+{
+	if (rung == CW_RUNG_KPROBE)
+		return open_filter[address_slot((__u64)file)] != 0;
+	return open_filter[slot_of_distance((const char *)file - (const char *)open_filter)] != 0;
 }
 
 static __always_inline __u32 access_of(struct file *file)
@@ -76,7 +81,7 @@ static __always_inline void open_forget(__u64 file)
 		__sync_fetch_and_add(&open_filter[address_slot(file)], -1);
 }
 
-static __noinline int open_seen(struct file *file, __u32 rung)
+static __noinline int open_seen(struct file *file, int result, __u32 rung)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct access a = { .op = CW_OP_OPEN, .fd = ~0u, .rung = rung };
@@ -88,32 +93,46 @@ static __noinline int open_seen(struct file *file, __u32 rung)
 		    BPF_CORE_READ(file, f_path.mnt));
 	if (agent_open(&o) || !object_watched(&o))
 		return 0;
+	a.access = access_of(file);
+	if (result) {
+		a.op = CW_OP_DENIED;
+		a.result = result;
+		return emit_access(&o, &a);
+	}
 	device = (o.mode & S_IFMT) == S_IFCHR;
 	/* Whether a driver lets the caller in is known when chrdev_open() returns. */
 	open = open_new(&o, file, task, device && defer_devices);
 	if (open && open->pending)
 		return 0;
-	a.access = access_of(file);
 	a.file = address_of(file);
 	return emit_access(&o, &a);
 }
 
 /*
  * Every way to a new open file description comes here: open, openat, openat2, creat, handles,
- * io_uring and its kernel threads, exec, the kernel's own openers. Since 5.7. Misses: what a
- * security module before us in the list has refused; O_PATH, which gives no access.
+ * io_uring and its kernel threads, exec, the kernel's own openers. Since 5.7. Misses: O_PATH, which
+ * gives no access; as LSM, what a security module before us in the list has refused. As kprobe, a
+ * file that a module refuses then is told as opened.
  */
-SEC("lsm/file_open")
-int BPF_PROG(lsm__file_open, struct file *file)
+static __always_inline void on_file_open(enum cw_rung rung, struct file *file, int result)
 {
-	if (file_maybe(file) || touch_tid)
-		open_seen(file, CW_RUNG_LSM);
+	if (file_maybe(rung, file) || touch_tid)
+		open_seen(file, result, rung);
+}
+
+HOOK_LSM(file_open, file_open, (struct file *file), (file, 0))
+HOOK_KPROBE(file_open, security_file_open, (struct file *file), (file, 0))
+
+SEC("fexit/security_file_open")
+int BPF_PROG(fexit__file_open, struct file *file, int result)
+{
+	on_file_open(CW_RUNG_FENTRY, file, result);
 	return 0;
 }
 
 static __noinline int open_returned(struct file *file, int result)
 {
-	struct access a = { .op = CW_OP_OPEN, .fd = ~0u, .rung = CW_RUNG_LSM };
+	struct access a = { .op = CW_OP_OPEN, .fd = ~0u, .rung = denied_rung };
 	__u64 key = address_of(file);
 	struct cw_open *open = bpf_map_lookup_elem(&opens, &key);
 	struct object o;
@@ -144,16 +163,63 @@ static __noinline int open_returned(struct file *file, int result)
 SEC("fexit/chrdev_open")
 int BPF_PROG(fexit__chrdev_open, struct inode *inode, struct file *file, int result)
 {
-	if (open_filter[open_slot(file)])
+	if (open_maybe(CW_RUNG_FENTRY, file))
 		open_returned(file, result);
 	return 0;
+}
+
+static __always_inline void call_begins(enum cw_called function, __u64 arg)
+{
+	struct cw_call_key key = { .tid = (__u32)bpf_get_current_pid_tgid(), .function = function };
+
+	bpf_map_update_elem(&calls, &key, &arg, BPF_ANY);
+}
+
+/* What call_begins() was told in this thread; 0: it was not. */
+static __always_inline __u64 call_ends(enum cw_called function)
+{
+	struct cw_call_key key = { .tid = (__u32)bpf_get_current_pid_tgid(), .function = function };
+	__u64 *found = bpf_map_lookup_elem(&calls, &key), arg;
+
+	if (!found)
+		return 0;
+	arg = *found;
+	bpf_map_delete_elem(&calls, &key);
+	return arg;
+}
+
+/* The same where there are no trampolines. Misses: more opens at once than the kernel has room for
+ * the return of (10, or twice the number of processors). */
+SEC("kprobe/chrdev_open")
+int BPF_KPROBE(kprobe__chrdev_open, struct inode *inode, struct file *file)
+{
+	if (open_maybe(CW_RUNG_KPROBE, file))
+		call_begins(CW_CALLED_CHRDEV_OPEN, (__u64)file);
+	return 0;
+}
+
+SEC("kretprobe/chrdev_open")
+int BPF_KRETPROBE(kretprobe__chrdev_open, int result)
+{
+	struct file *file = (void *)call_ends(CW_CALLED_CHRDEV_OPEN);
+
+	if (file)
+		open_returned(file, result);
+	return 0;
+}
+
+/* A device's open may have succeeded without our being told of its return. */
+static __always_inline void open_overdue(enum cw_rung rung, struct file *file)
+{
+	if (rung == CW_RUNG_KPROBE && BPF_CORE_READ(file, f_mode) & FMODE_OPENED)
+		open_returned(file, 0);
 }
 
 #define CAP_DAC_READ_SEARCH 2
 
 static __noinline int permission_refused(struct inode *inode)
 {
-	struct access a = { .op = CW_OP_DENIED, .result = -13, .fd = ~0u, .rung = CW_RUNG_LSM };
+	struct access a = { .op = CW_OP_DENIED, .result = -13, .fd = ~0u, .rung = denied_rung };
 	struct object o;
 
 	if (is_agent())
@@ -174,29 +240,53 @@ static __noinline int permission_refused(struct inode *inode)
  * security modules, by read-only file systems and by mount options. Signatures: 5.12 added the user
  * namespace (or idmap) as first argument (0558c1bf5a08).
  */
-static __always_inline void capability_asked(struct inode *inode, int cap, bool held)
+static __always_inline bool capability_asked(enum cw_rung rung, struct inode *inode, int cap)
 {
-	umode_t mode = inode->i_mode;
+	umode_t mode = FIELD(rung, inode, i_mode);
 
-	if (held)
-		return;
-	if (cap != ((mode & S_IFMT) == S_IFDIR ? CAP_DAC_READ_SEARCH : CAP_DAC_OVERRIDE))
-		return;
-	if (inode_maybe(inode, mode))
-		permission_refused(inode);
+	return cap == ((mode & S_IFMT) == S_IFDIR ? CAP_DAC_READ_SEARCH : CAP_DAC_OVERRIDE) &&
+	       inode_maybe(rung, inode, mode);
 }
 
 SEC("fexit/capable_wrt_inode_uidgid")
 int BPF_PROG(fexit__capable_wrt_inode, void *idmap, struct inode *inode, int cap, bool held)
 {
-	capability_asked(inode, cap, held);
+	if (!held && capability_asked(CW_RUNG_FENTRY, inode, cap))
+		permission_refused(inode);
 	return 0;
 }
 
 SEC("fexit/capable_wrt_inode_uidgid")
 int BPF_PROG(fexit__capable_wrt_inode_v5_10, struct inode *inode, int cap, bool held)
 {
-	capability_asked(inode, cap, held);
+	if (!held && capability_asked(CW_RUNG_FENTRY, inode, cap))
+		permission_refused(inode);
+	return 0;
+}
+
+SEC("kprobe/capable_wrt_inode_uidgid")
+int BPF_KPROBE(kprobe__capable_wrt_inode, void *idmap, struct inode *inode, int cap)
+{
+	if (capability_asked(CW_RUNG_KPROBE, inode, cap))
+		call_begins(CW_CALLED_CAPABLE, (__u64)inode);
+	return 0;
+}
+
+SEC("kprobe/capable_wrt_inode_uidgid")
+int BPF_KPROBE(kprobe__capable_wrt_inode_v5_10, struct inode *inode, int cap)
+{
+	if (capability_asked(CW_RUNG_KPROBE, inode, cap))
+		call_begins(CW_CALLED_CAPABLE, (__u64)inode);
+	return 0;
+}
+
+SEC("kretprobe/capable_wrt_inode_uidgid")
+int BPF_KRETPROBE(kretprobe__capable_wrt_inode, bool held)
+{
+	struct inode *inode = (void *)call_ends(CW_CALLED_CAPABLE);
+
+	if (inode && !held)
+		permission_refused(inode);
 	return 0;
 }
 
@@ -227,13 +317,13 @@ static __noinline int received(struct file *file, __u32 rung)
 	return emit_access(&o, &a);
 }
 
-SEC("lsm/file_receive")
-int BPF_PROG(lsm__file_receive, struct file *file)
+static __always_inline void on_file_receive(enum cw_rung rung, struct file *file)
 {
-	if (file_maybe(file))
-		received(file, CW_RUNG_LSM);
-	return 0;
+	if (file_maybe(rung, file))
+		received(file, rung);
 }
+
+HOOK(file_receive, (struct file *file), (file))
 
 /*
  * An access through an open file of a watched object. Told once for each process that neither
@@ -283,47 +373,41 @@ static __noinline int used(struct file *file, __u32 op, __u32 rung)
  * read, write, sendfile, splice, copy_file_range and their io_uring forms; also getdents. Hot: an
  * unwatched file costs one look into open_filter.
  */
-SEC("lsm/file_permission")
-int BPF_PROG(lsm__file_permission, struct file *file, int mask)
+static __always_inline void on_file_permission(enum cw_rung rung, struct file *file, int mask)
 {
-	if (!open_filter[open_slot(file)])
-		return 0;
-	used(file, CW_OP_USE, CW_RUNG_LSM);
+	if (!open_maybe(rung, file))
+		return;
+	open_overdue(rung, file);
+	used(file, CW_OP_USE, rung);
 	if (mask & MAY_READ_)
 		stream_reading(file);
-	return 0;
 }
 
-SEC("lsm/file_ioctl")
-int BPF_PROG(lsm__file_ioctl, struct file *file, unsigned int cmd, unsigned long arg)
+HOOK(file_permission, (struct file *file, int mask), (file, mask))
+
+static __always_inline void on_file_ioctl(enum cw_rung rung, struct file *file, unsigned int cmd)
 {
-	if (!open_filter[open_slot(file)])
-		return 0;
-	used(file, CW_OP_USE, CW_RUNG_LSM);
-	stream_ioctl(file, cmd, CW_RUNG_LSM);
-	return 0;
+	if (!open_maybe(rung, file))
+		return;
+	open_overdue(rung, file);
+	used(file, CW_OP_USE, rung);
+	stream_ioctl(file, cmd, rung);
 }
+
+HOOK(file_ioctl, (struct file *file, unsigned int cmd, unsigned long arg), (file, cmd))
 
 /* Since 6.8 (f1bb47a31dff): ioctl of 32-bit programs, which went through file_ioctl before. */
-SEC("lsm/file_ioctl_compat")
-int BPF_PROG(lsm__file_ioctl_compat, struct file *file, unsigned int cmd, unsigned long arg)
+#define on_file_ioctl_compat on_file_ioctl
+HOOK(file_ioctl_compat, (struct file *file, unsigned int cmd, unsigned long arg), (file, cmd))
+
+static __always_inline void on_mmap_file(enum cw_rung rung, struct file *file)
 {
-	if (!open_filter[open_slot(file)])
-		return 0;
-	used(file, CW_OP_USE, CW_RUNG_LSM);
-	stream_ioctl(file, cmd, CW_RUNG_LSM);
-	return 0;
+	if (file && open_maybe(rung, file))
+		used(file, CW_OP_MAP, rung);
 }
 
-SEC("lsm/mmap_file")
-int BPF_PROG(lsm__mmap_file, struct file *file, unsigned long reqprot, unsigned long prot,
-	     unsigned long flags)
-{
-	if (!file || !open_filter[open_slot(file)])
-		return 0;
-	used(file, CW_OP_MAP, CW_RUNG_LSM);
-	return 0;
-}
+/* The hook has one parameter more, behind the file. */
+HOOK(mmap_file, (struct file *file, unsigned long prot, unsigned long flags), (file))
 
 static __noinline int closed(struct file *file, __u32 rung)
 {
@@ -350,21 +434,19 @@ static __noinline int closed(struct file *file, __u32 rung)
 }
 
 /* The end of an open file description, whoever held it last. In the task that let go of it. */
-SEC("fentry/__fput")
-int BPF_PROG(fentry__fput, struct file *file)
+static __always_inline void on_fput(enum cw_rung rung, struct file *file)
 {
-	if (open_filter[open_slot(file)])
-		closed(file, CW_RUNG_LSM);
-	return 0;
+	if (!open_maybe(rung, file))
+		return;
+	open_overdue(rung, file);
+	closed(file, close_rung);
 }
 
+HOOK_FENTRY(fput, __fput, (struct file *file), (file))
+HOOK_KPROBE(fput, __fput, (struct file *file), (file))
+
 /* The same, where the other is inlined or has another name. */
-SEC("lsm/file_free_security")
-int BPF_PROG(lsm__file_free_security, struct file *file)
-{
-	if (open_filter[open_slot(file)])
-		closed(file, CW_RUNG_LSM);
-	return 0;
-}
+#define on_file_free on_fput
+HOOK_VOID(file_free, file_free_security, (struct file *file), (file))
 
 #endif

@@ -6,8 +6,8 @@
 #include "kernel.bpf.h"
 #include "maps.bpf.h"
 #include "lifecycle.bpf.h" /* fork, exec, exit, accept */
-#include "open.bpf.h"	   /* LSM: open, receive, use, map, close */
-#include "tree.bpf.h"	   /* LSM: names and attributes */
+#include "open.bpf.h"	   /* LSM, fentry, kprobe: open, receive, use, map, close */
+#include "tree.bpf.h"	   /* LSM, fentry, kprobe: names and attributes */
 #include "stream.bpf.h"	   /* frames */
 #include "descriptor.bpf.h" /* tracepoint rung: who holds what */
 #include "syscall.bpf.h"   /* tracepoint rung: system calls */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The LSM rung of names: created, moved, linked, removed, cut. Marks follow the inodes before the
- * call is done, so a first access is not lost; the events are evidence of what was asked and
- * permitted, just before the file system does it.
+ * Names as the kernel's own functions tell of them (LSM, fentry, kprobe): created, moved, linked,
+ * removed, cut. Marks follow the inodes before the call is done, so a first access is not lost; the
+ * events are evidence of what was asked and permitted (kprobe: asked), just before the file system
+ * does it.
  */
 #ifndef CW_TREE_BPF_H
 #define CW_TREE_BPF_H
@@ -13,24 +14,23 @@
  * A device node gets, changes or loses a name. The kernel's own threads make and remove the nodes
  * of devtmpfs as devices come and go: that is no access.
  */
-static __always_inline bool node_maybe(struct dentry *dentry)
+static __always_inline bool node_maybe(enum cw_rung rung, struct dentry *dentry)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct inode *inode = dentry->d_inode;
+	struct inode *inode = FIELD(rung, dentry, d_inode);
 	umode_t mode;
 
 	if (!inode)
 		return false;
-	mode = inode->i_mode;
+	mode = FIELD(rung, inode, i_mode);
 	if ((mode & S_IFMT) != S_IFCHR && (mode & S_IFMT) != S_IFBLK)
 		return false;
-	return device_maybe(inode->i_rdev, mode) && !(BPF_CORE_READ(task, flags) & PF_KTHREAD);
+	return inode_maybe(rung, inode, mode) && !(BPF_CORE_READ(task, flags) & PF_KTHREAD);
 }
 
-static __noinline int removed(struct dentry *dentry)
+static __noinline int removed(struct dentry *dentry, __u32 rung)
 {
-	struct access a = { .op = CW_OP_UNLINK, .access = CW_ABI_DELETE, .fd = ~0u,
-			    .rung = CW_RUNG_LSM };
+	struct access a = { .op = CW_OP_UNLINK, .access = CW_ABI_DELETE, .fd = ~0u, .rung = rung };
 	struct object o;
 
 	object_of_dentry(&o, dentry);
@@ -41,21 +41,23 @@ static __noinline int removed(struct dentry *dentry)
 
 /* unlink(2), and whatever else takes a name away. The inode is still there: nlink says whether
  * this is the last name. */
-SEC("lsm/inode_unlink")
-int BPF_PROG(lsm__inode_unlink, struct inode *dir, struct dentry *dentry)
+static __always_inline void on_inode_unlink(enum cw_rung rung, struct inode *dir,
+					    struct dentry *dentry)
 {
-	if (dentry_maybe(dir, dentry) || node_maybe(dentry))
-		removed(dentry);
-	return 0;
+	if (dentry_maybe(rung, dir, dentry) || node_maybe(rung, dentry))
+		removed(dentry, rung);
 }
 
-SEC("lsm/inode_rmdir")
-int BPF_PROG(lsm__inode_rmdir, struct inode *dir, struct dentry *dentry)
+HOOK(inode_unlink, (struct inode *dir, struct dentry *dentry), (dir, dentry))
+
+static __always_inline void on_inode_rmdir(enum cw_rung rung, struct inode *dir,
+					   struct dentry *dentry)
 {
-	if (dentry_maybe(dir, dentry))
-		removed(dentry);
-	return 0;
+	if (dentry_maybe(rung, dir, dentry))
+		removed(dentry, rung);
 }
+
+HOOK(inode_rmdir, (struct inode *dir, struct dentry *dentry), (dir, dentry))
 
 /* A directory with unmarked content has come in: all ancestors are asked until the agent has
  * marked it. */
@@ -77,9 +79,10 @@ static __noinline void tree_entered(struct object *o, struct dentry *to, __u32 a
 	bpf_ringbuf_submit(r, 0);
 }
 
-static __noinline int moved(struct dentry *from, struct inode *to_dir, struct dentry *to, __u32 op)
+static __noinline int moved(struct dentry *from, struct inode *to_dir, struct dentry *to, __u32 op,
+			    __u32 rung)
 {
-	struct access a = { .op = op, .access = CW_ABI_WRITE, .fd = ~0u, .rung = CW_RUNG_LSM };
+	struct access a = { .op = op, .access = CW_ABI_WRITE, .fd = ~0u, .rung = rung };
 	struct object o;
 	__u32 asset = dir_asset(to_dir, to);
 	bool was;
@@ -100,53 +103,65 @@ static __noinline int moved(struct dentry *from, struct inode *to_dir, struct de
 	return emit_move(&o, &a, address_of(to), asset);
 }
 
-SEC("lsm/inode_rename")
-int BPF_PROG(lsm__inode_rename, struct inode *old_dir, struct dentry *old, struct inode *new_dir,
-	     struct dentry *new)
+#define RENAME_EXCHANGE_ 2
+
+/* Of an exchange the hook is told twice, the function behind it once: the other way round first. */
+static __always_inline void on_inode_rename(enum cw_rung rung, struct inode *old_dir,
+					    struct dentry *old, struct inode *new_dir,
+					    struct dentry *new, unsigned int flags)
 {
-	if (dentry_maybe(old_dir, old) || dentry_maybe(new_dir, new) || node_maybe(old))
-		moved(old, new_dir, new, CW_OP_RENAME);
-	return 0;
+	if (!dentry_maybe(rung, old_dir, old) && !dentry_maybe(rung, new_dir, new) &&
+	    !node_maybe(rung, old))
+		return;
+	if (flags & RENAME_EXCHANGE_)
+		moved(new, old_dir, old, CW_OP_RENAME, rung);
+	moved(old, new_dir, new, CW_OP_RENAME, rung);
 }
 
-SEC("lsm/inode_link")
-int BPF_PROG(lsm__inode_link, struct dentry *old, struct inode *dir, struct dentry *new)
-{
-	struct inode *inode = old->d_inode;
+HOOK_LSM(inode_rename, inode_rename, (struct inode *old_dir, struct dentry *old,
+				      struct inode *new_dir, struct dentry *new),
+	 (old_dir, old, new_dir, new, 0))
+HOOK_FEXIT(inode_rename, security_inode_rename, (struct inode *old_dir, struct dentry *old,
+						 struct inode *new_dir, struct dentry *new,
+						 unsigned int flags),
+	   (old_dir, old, new_dir, new, flags))
+HOOK_KPROBE(inode_rename, security_inode_rename, (struct inode *old_dir, struct dentry *old,
+						  struct inode *new_dir, struct dentry *new,
+						  unsigned int flags),
+	    (old_dir, old, new_dir, new, flags))
 
-	if (dentry_maybe(dir, new) || (inode && inode_maybe(inode, inode->i_mode)) ||
-	    name_maybe(old))
-		moved(old, dir, new, CW_OP_LINK);
-	return 0;
+static __always_inline void on_inode_link(enum cw_rung rung, struct dentry *old, struct inode *dir,
+					  struct dentry *new)
+{
+	struct inode *inode = FIELD(rung, old, d_inode);
+
+	if (dentry_maybe(rung, dir, new) || name_maybe(rung, old) ||
+	    (inode && inode_maybe(rung, inode, FIELD(rung, inode, i_mode))))
+		moved(old, dir, new, CW_OP_LINK, rung);
 }
+
+HOOK(inode_link, (struct dentry *old, struct inode *dir, struct dentry *new), (old, dir, new))
 
 /*
  * Something is made in a directory: if the directory lies in a tree it gets its mark now, so that
  * of two new directories below each other the upper always has one (see ancestor_asset).
  */
-static __always_inline void made(struct inode *dir, struct dentry *dentry)
+static __always_inline void on_inode_mkdir(enum cw_rung rung, struct inode *dir,
+					   struct dentry *dentry)
 {
-	if (dentry_maybe(dir, dentry))
+	if (dentry_maybe(rung, dir, dentry))
 		dir_asset(dir, dentry);
 }
 
-SEC("lsm/inode_mkdir")
-int BPF_PROG(lsm__inode_mkdir, struct inode *dir, struct dentry *dentry)
-{
-	made(dir, dentry);
-	return 0;
-}
+HOOK(inode_mkdir, (struct inode *dir, struct dentry *dentry, umode_t mode), (dir, dentry))
 
-SEC("lsm/inode_mknod")
-int BPF_PROG(lsm__inode_mknod, struct inode *dir, struct dentry *dentry)
-{
-	made(dir, dentry);
-	return 0;
-}
+#define on_inode_mknod on_inode_mkdir
+HOOK(inode_mknod, (struct inode *dir, struct dentry *dentry, umode_t mode, unsigned int rdev),
+     (dir, dentry))
 
-static __noinline int attributes_set(struct dentry *dentry, struct iattr *attr)
+static __noinline int attributes_set(struct dentry *dentry, struct iattr *attr, __u32 rung)
 {
-	struct access a = { .access = CW_ABI_WRITE, .fd = ~0u, .rung = CW_RUNG_LSM };
+	struct access a = { .access = CW_ABI_WRITE, .fd = ~0u, .rung = rung };
 	__u32 valid = BPF_CORE_READ(attr, ia_valid);
 	struct object o;
 
@@ -163,51 +178,48 @@ static __noinline int attributes_set(struct dentry *dentry, struct iattr *attr)
 	return emit_access(&o, &a);
 }
 
-static __always_inline void setattr_asked(struct dentry *dentry, struct iattr *attr)
+static __always_inline void on_inode_setattr(enum cw_rung rung, struct dentry *dentry,
+					     struct iattr *attr)
 {
-	struct inode *inode = dentry->d_inode;
+	struct inode *inode = FIELD(rung, dentry, d_inode);
 
-	if ((inode && inode_maybe(inode, inode->i_mode)) || name_maybe(dentry))
-		attributes_set(dentry, attr);
+	if ((inode && inode_maybe(rung, inode, FIELD(rung, inode, i_mode))) ||
+	    name_maybe(rung, dentry))
+		attributes_set(dentry, attr, rung);
 }
 
 /* truncate, ftruncate, open with O_TRUNC, chmod, chown. 6.0 added the first argument
  * (0e363cf3fa59). */
-SEC("lsm/inode_setattr")
-int BPF_PROG(lsm__inode_setattr, void *idmap, struct dentry *dentry, struct iattr *attr)
-{
-	setattr_asked(dentry, attr);
-	return 0;
-}
+HOOK(inode_setattr, (void *idmap, struct dentry *dentry, struct iattr *attr), (dentry, attr))
 
-SEC("lsm/inode_setattr")
-int BPF_PROG(lsm__inode_setattr_v5_10, struct dentry *dentry, struct iattr *attr)
-{
-	setattr_asked(dentry, attr);
-	return 0;
-}
+#define on_inode_setattr_v5_10 on_inode_setattr
+HOOK_LSM(inode_setattr_v5_10, inode_setattr, (struct dentry *dentry, struct iattr *attr),
+	 (dentry, attr))
+HOOK_FEXIT(inode_setattr_v5_10, security_inode_setattr, (struct dentry *dentry, struct iattr *attr),
+	   (dentry, attr))
+HOOK_KPROBE(inode_setattr_v5_10, security_inode_setattr,
+	    (struct dentry *dentry, struct iattr *attr), (dentry, attr))
 
 /*
  * An inode leaves memory. One without a name is gone for good, and its number is free. On FAT and
  * on overlays it is free in any case: there an inode has a number for as long as it is in memory.
  */
-SEC("lsm/inode_free_security")
-int BPF_PROG(lsm__inode_free_security, struct inode *inode)
+static __always_inline void on_inode_free(enum cw_rung rung, struct inode *inode)
 {
-	struct cw_inode_key key = {};
+	struct cw_inode_key key = { .ino = FIELD(rung, inode, i_ino) };
 	unsigned long magic;
 
-	if (!filter_maybe(inode->i_ino))
-		return 0;
-	magic = inode->i_sb->s_magic;
-	if (inode->i_nlink && magic != MSDOS_MAGIC && magic != EXFAT_MAGIC &&
+	if (!filter_maybe(key.ino))
+		return;
+	magic = BPF_CORE_READ(inode, i_sb, s_magic);
+	if (BPF_CORE_READ(inode, i_nlink) && magic != MSDOS_MAGIC && magic != EXFAT_MAGIC &&
 	    magic != OVERLAY_MAGIC)
-		return 0;
-	key.ino = inode->i_ino;
-	key.dev = inode->i_sb->s_dev;
+		return;
+	key.dev = BPF_CORE_READ(inode, i_sb, s_dev);
 	if (inode_mark(key.ino, key.dev, inode_generation(inode)))
 		bpf_map_delete_elem(&inodes, &key);
-	return 0;
 }
+
+HOOK_VOID(inode_free, inode_free_security, (struct inode *inode), (inode))
 
 #endif

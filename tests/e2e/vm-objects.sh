@@ -190,7 +190,7 @@ not_yet() {
 mkdir -p "$RECORDINGS" "$RESULTS"
 build/attacks --make "$CLIP"
 write_policy
-cw_start --policy /run/policy.yaml || echo "# goes on, to show what fails"
+cw_start ${CW_RUNG:+--rung "$CW_RUNG"} --policy /run/policy.yaml || echo "# goes on, to show what fails"
 scenario "every attack on the camera does what it should" camera_done
 scenario "every attack on a recording does what it should" file_done
 scenario "camera: every name and every call of rows 1 to 13 is seen" camera_names

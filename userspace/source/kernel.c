@@ -146,13 +146,15 @@ static void fill_syscalls(struct probes_bpf *skel, const struct cw_ladder *l)
 static void configure(struct probes_bpf *skel, const struct cw_ladder *l)
 {
 	skel->rodata->self_tgid = (__u32)getpid();
-	skel->rodata->hz = l->can.hz ? l->can.hz : 250;
-	skel->rodata->defer_devices = cw_ladder_uses(l, "fexit__chrdev_open") &&
-				      cw_ladder_on(l, CW_CAP_OPEN, CW_PROBE_LSM);
+	skel->rodata->hz = l->hz ? l->hz : 250;
+	skel->rodata->defer_devices = cw_ladder_uses(l, "fexit__chrdev_open") ||
+				      cw_ladder_uses(l, "kretprobe__chrdev_open");
+	skel->rodata->denied_rung = (__u8)l->coverage.row[CW_CAP_DENIED].rung;
+	skel->rodata->close_rung = (__u8)l->coverage.row[CW_CAP_CLOSE].rung;
 	skel->rodata->tp_open = by_syscall(l, CW_CAP_OPEN);
 	skel->rodata->tp_denied = by_syscall(l, CW_CAP_DENIED);
 	skel->rodata->track_fds = by_syscall(l, CW_CAP_OPEN);
-	skel->rodata->io_complete_by_cqe = l->can.io_complete_by_cqe;
+	skel->rodata->io_complete_by_cqe = l->io_complete_by_cqe;
 	fill_syscalls(skel, l);
 }
 
@@ -276,8 +278,7 @@ int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors,
 		r = -errno;
 		goto fail;
 	}
-	k->module_way = cw_ladder_on(ladder, CW_CAP_STREAM, CW_PROBE_TRACEPOINT) &&
-			cw_ladder_uses(ladder, "lsm__file_ioctl");
+	k->module_way = ladder->way[CW_CAP_STREAM] && !by_syscall(ladder, CW_CAP_STREAM);
 	configure(k->skel, ladder);
 	choose_programs(k->skel, ladder, k->module_way);
 	size_rings(k->skel);

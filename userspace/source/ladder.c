@@ -7,291 +7,220 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <ctype.h>
 #include <fcntl.h>
+#include <linux/perf_event.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 
 #include "calib.skel.h"
 #include "source/ladder.h"
 
 #define BETTER_LSM "boot with bpf in the list of security modules (lsm=…,bpf)"
+#define BETTER_TRAMPOLINE \
+	"a kernel with BPF trampolines (x86-64; arm64 since 6.4), where the result is known"
+#define BETTER_HOOKS "a kernel with CONFIG_SECURITY and CONFIG_KPROBE_EVENTS"
 #define BLIND_SYSCALL \
 	"what the kernel opens for itself, io_uring's own descriptors and SQPOLL rings"
 #define BLIND_CONNECTION \
 	"protocols other than TCP; which of its peers a server serves whose threads share the work"
+#define BLIND_REFUSED "whether a security module refuses it then"
+
+#define CAPABLE(prefix) prefix "capable_wrt_inode|" prefix "capable_wrt_inode_v5_10"
+#define SETATTR(prefix) prefix "inode_setattr|" prefix "inode_setattr_v5_10"
+#define NAMES(prefix, freed) \
+	{ prefix "inode_unlink", prefix "inode_rmdir", prefix "inode_rename", prefix "inode_link", \
+	  prefix "inode_mkdir", prefix "inode_mknod", freed "inode_free" }
 
 static const struct cw_way ways[] = {
 	{ CW_CAP_OPEN, CW_PROBE_LSM, { "lsm__file_open" },
-	  "what a security module before bpf in the list refuses", NULL },
+	  "what a security module before bpf in the list refuses", NULL, CW_NEEDS_NOTHING },
+	{ CW_CAP_OPEN, CW_PROBE_FENTRY, { "fexit__file_open" }, "", NULL, CW_NEEDS_NOTHING },
+	{ CW_CAP_OPEN, CW_PROBE_KPROBE, { "kprobe__file_open" },
+	  "whether a security module refuses the open of a file then", BETTER_TRAMPOLINE,
+	  CW_NEEDS_NOTHING },
 	{ CW_CAP_OPEN, CW_PROBE_TRACEPOINT, { "tp__sys_exit", "?tp__io_uring_complete" },
-	  BLIND_SYSCALL, BETTER_LSM },
+	  BLIND_SYSCALL, BETTER_HOOKS, CW_NEEDS_NOTHING },
 
-	/* A driver's refusal is told by who began the open: without file_open nobody did. */
-	{ CW_CAP_DENIED, CW_PROBE_LSM,
-	  { "lsm__file_open", "fexit__chrdev_open",
-	    "fexit__capable_wrt_inode|fexit__capable_wrt_inode_v5_10" },
-	  "refusals by other security modules and by mount options", NULL },
+	/* A driver's refusal is told by who began the open. */
+	{ CW_CAP_DENIED, CW_PROBE_LSM, { "fexit__chrdev_open", CAPABLE("fexit__") },
+	  "refusals by other security modules and by mount options", NULL, CW_NEEDS_OPEN_LSM },
+	{ CW_CAP_DENIED, CW_PROBE_FENTRY, { "fexit__chrdev_open", CAPABLE("fexit__") },
+	  "refusals by mount options", NULL, CW_NEEDS_FILES },
+	{ CW_CAP_DENIED, CW_PROBE_KPROBE,
+	  { "kprobe__chrdev_open", "kretprobe__chrdev_open", CAPABLE("kprobe__"),
+	    "kretprobe__capable_wrt_inode" },
+	  "refusals by security modules and by mount options", BETTER_TRAMPOLINE, CW_NEEDS_FILES },
 	{ CW_CAP_DENIED, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
 	  "refusals of open_by_handle_at and io_uring; the object is looked up after the call, so "
-	  "a path that changes meanwhile names another", BETTER_LSM },
+	  "a path that changes meanwhile names another", BETTER_HOOKS, CW_NEEDS_NOTHING },
 
-	{ CW_CAP_RECEIVE, CW_PROBE_LSM, { "lsm__file_receive" }, "", NULL },
+	{ CW_CAP_RECEIVE, CW_PROBE_LSM, { "lsm__file_receive" }, "", NULL, CW_NEEDS_FILES },
+	{ CW_CAP_RECEIVE, CW_PROBE_FENTRY, { "fexit__file_receive" }, "", NULL, CW_NEEDS_FILES },
+	{ CW_CAP_RECEIVE, CW_PROBE_KPROBE, { "kprobe__file_receive" }, BLIND_REFUSED,
+	  BETTER_TRAMPOLINE, CW_NEEDS_FILES },
 	{ CW_CAP_RECEIVE, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
 	  "descriptors beyond the first control message or the 32nd of it, by io_uring, and by a "
-	  "seccomp supervisor; their first use is not seen then", BETTER_LSM },
+	  "seccomp supervisor; their first use is not seen then", BETTER_HOOKS, CW_NEEDS_NOTHING },
 
 	{ CW_CAP_USE, CW_PROBE_LSM,
-	  { "lsm__file_permission", "lsm__file_ioctl", "?lsm__file_ioctl_compat" }, "", NULL },
+	  { "lsm__file_permission", "lsm__file_ioctl", "?lsm__file_ioctl_compat" }, "", NULL,
+	  CW_NEEDS_FILES },
+	{ CW_CAP_USE, CW_PROBE_FENTRY,
+	  { "fexit__file_permission", "fexit__file_ioctl", "?fexit__file_ioctl_compat" }, "", NULL,
+	  CW_NEEDS_FILES },
+	{ CW_CAP_USE, CW_PROBE_KPROBE,
+	  { "kprobe__file_permission", "kprobe__file_ioctl", "?kprobe__file_ioctl_compat" },
+	  BLIND_REFUSED, BETTER_TRAMPOLINE, CW_NEEDS_FILES },
 	{ CW_CAP_USE, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
 	  "reads by io_uring and io_submit; descriptors above 255 that came by fork, or in a table "
-	  "that two processes share", BETTER_LSM },
+	  "that two processes share", BETTER_HOOKS, CW_NEEDS_DESCRIPTORS },
 
-	{ CW_CAP_MAP, CW_PROBE_LSM, { "lsm__mmap_file" }, "", NULL },
-	{ CW_CAP_MAP, CW_PROBE_TRACEPOINT, { "tp__sys_exit" }, "", BETTER_LSM },
+	{ CW_CAP_MAP, CW_PROBE_LSM, { "lsm__mmap_file" }, "", NULL, CW_NEEDS_FILES },
+	{ CW_CAP_MAP, CW_PROBE_FENTRY, { "fexit__mmap_file" }, "", NULL, CW_NEEDS_FILES },
+	{ CW_CAP_MAP, CW_PROBE_KPROBE, { "kprobe__mmap_file" }, BLIND_REFUSED, BETTER_TRAMPOLINE,
+	  CW_NEEDS_FILES },
+	{ CW_CAP_MAP, CW_PROBE_TRACEPOINT, { "tp__sys_exit" }, "", BETTER_HOOKS,
+	  CW_NEEDS_DESCRIPTORS },
 
+	{ CW_CAP_CLOSE, CW_PROBE_LSM, { "fentry__fput|lsm__file_free" }, "", NULL,
+	  CW_NEEDS_OPEN_LSM },
+	{ CW_CAP_CLOSE, CW_PROBE_FENTRY, { "fentry__fput|fentry__file_free" }, "", NULL,
+	  CW_NEEDS_FILES },
+	{ CW_CAP_CLOSE, CW_PROBE_KPROBE, { "kprobe__fput|kprobe__file_free" }, "", NULL,
+	  CW_NEEDS_FILES },
 	/* Where system calls tell of opens, descriptors have to be followed as a whole. */
-	{ CW_CAP_CLOSE, CW_PROBE_LSM,
-	  { "lsm__file_open", "fentry__fput|lsm__file_free_security" }, "", NULL },
 	{ CW_CAP_CLOSE, CW_PROBE_TRACEPOINT,
 	  { "tp__sys_exit", "fork__descriptors", "exec__descriptors", "exit__descriptors" },
 	  "that a mapping or a message in flight still holds the file; how much was read or "
-	  "written", BETTER_LSM },
+	  "written", BETTER_HOOKS, CW_NEEDS_DESCRIPTORS },
 
-	{ CW_CAP_STREAM, CW_PROBE_TRACEPOINT, { "lsm__file_ioctl" },
-	  "frames of drivers that do not use the V4L2 core's ioctls or videobuf2", NULL },
+	/* Frames are counted by tracepoints of a module, what else belongs to it by the ioctl. */
+	{ CW_CAP_STREAM, CW_PROBE_TRACEPOINT,
+	  { "lsm__file_ioctl|fexit__file_ioctl|kprobe__file_ioctl" },
+	  "frames of drivers that do not use the V4L2 core's ioctls or videobuf2", NULL,
+	  CW_NEEDS_FILES },
 	{ CW_CAP_STREAM, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
-	  "frames of a process whose descriptor came unseen", BETTER_LSM },
+	  "frames of a process whose descriptor came unseen", BETTER_HOOKS, CW_NEEDS_DESCRIPTORS },
 
-	{ CW_CAP_NAMES, CW_PROBE_LSM,
-	  { "lsm__inode_unlink", "lsm__inode_rmdir", "lsm__inode_rename", "lsm__inode_link",
-	    "lsm__inode_mkdir", "lsm__inode_mknod", "lsm__inode_free_security" }, "", NULL },
+	{ CW_CAP_NAMES, CW_PROBE_LSM, NAMES("lsm__", "lsm__"), "", NULL, CW_NEEDS_NOTHING },
+	{ CW_CAP_NAMES, CW_PROBE_FENTRY, NAMES("fexit__", "fentry__"), "", NULL, CW_NEEDS_NOTHING },
+	{ CW_CAP_NAMES, CW_PROBE_KPROBE, NAMES("kprobe__", "kprobe__"), BLIND_REFUSED,
+	  BETTER_TRAMPOLINE, CW_NEEDS_NOTHING },
 	{ CW_CAP_NAMES, CW_PROBE_FANOTIFY, { "tp__sys_exit" },
 	  "names of a recording outside its tree; a further name that is gone again at once; file "
-	  "systems without file handles; the person behind io_uring's calls", BETTER_LSM },
+	  "systems without file handles; the person behind io_uring's calls", BETTER_HOOKS,
+	  CW_NEEDS_NOTHING },
 
-	{ CW_CAP_ATTRIBUTES, CW_PROBE_LSM, { "lsm__inode_setattr|lsm__inode_setattr_v5_10" },
-	  "ACLs", NULL },
+	{ CW_CAP_ATTRIBUTES, CW_PROBE_LSM, { SETATTR("lsm__") }, "ACLs", NULL, CW_NEEDS_NOTHING },
+	{ CW_CAP_ATTRIBUTES, CW_PROBE_FENTRY, { SETATTR("fexit__") }, "ACLs", NULL,
+	  CW_NEEDS_NOTHING },
+	{ CW_CAP_ATTRIBUTES, CW_PROBE_KPROBE, { SETATTR("kprobe__") },
+	  "ACLs; " BLIND_REFUSED, BETTER_TRAMPOLINE, CW_NEEDS_NOTHING },
 	{ CW_CAP_ATTRIBUTES, CW_PROBE_FANOTIFY, { "tp__sys_exit" },
-	  "who changed a mode or an owner through a name outside the tree", BETTER_LSM },
+	  "who changed a mode or an owner through a name outside the tree", BETTER_HOOKS,
+	  CW_NEEDS_NOTHING },
 
 	{ CW_CAP_PROCESS, CW_PROBE_TRACEPOINT,
-	  { "fork__process", "exec__process", "exit__process" }, "", NULL },
+	  { "fork__process", "exec__process", "exit__process" }, "", NULL, CW_NEEDS_NOTHING },
 
-	{ CW_CAP_CONNECTION, CW_PROBE_LSM, { "lsm__sock_graft" }, BLIND_CONNECTION, NULL },
-	{ CW_CAP_CONNECTION, CW_PROBE_TRACEPOINT, { "tp__sys_exit" }, BLIND_CONNECTION, NULL },
+	{ CW_CAP_CONNECTION, CW_PROBE_LSM, { "lsm__sock_graft" }, BLIND_CONNECTION, NULL,
+	  CW_NEEDS_NOTHING },
+	{ CW_CAP_CONNECTION, CW_PROBE_FENTRY, { "fentry__sock_graft" }, BLIND_CONNECTION, NULL,
+	  CW_NEEDS_NOTHING },
+	{ CW_CAP_CONNECTION, CW_PROBE_KPROBE, { "kprobe__sock_graft" }, BLIND_CONNECTION, NULL,
+	  CW_NEEDS_NOTHING },
+	{ CW_CAP_CONNECTION, CW_PROBE_TRACEPOINT, { "tp__sys_exit" }, BLIND_CONNECTION, NULL,
+	  CW_NEEDS_NOTHING },
 
 	{ CW_CAP_SEED, CW_PROBE_ITERATOR, { "iter__task", "iter__task_file" },
 	  "descriptors in flight in a message, in io_uring, and mappings whose descriptor is "
-	  "closed", NULL },
+	  "closed", NULL, CW_NEEDS_NOTHING },
 };
 
-/* Where a program hooks in, for the test and for people. */
+/* How each kind of hook is loaded, found in the kernel's type information and tried. */
 static const struct {
-	const char *program;
 	enum bpf_prog_type type;
 	enum bpf_attach_type attach;
+	const char *prefix; /* of the name in the type information */
+	const char *trial;  /* program of calib.bpf.c; NULL: attaching is proof enough */
+	enum cw_probe rung; /* not to be used where a lower one is asked for */
+} kinds[] = {
+	[CW_HOOK_LSM] = { BPF_PROG_TYPE_LSM, BPF_LSM_MAC, "bpf_lsm_", "calib__lsm", CW_PROBE_LSM },
+	[CW_HOOK_FENTRY] = { BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, "", "calib__fentry",
+			     CW_PROBE_FENTRY },
+	[CW_HOOK_FEXIT] = { BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT, "", "calib__fexit",
+			    CW_PROBE_FENTRY },
+	[CW_HOOK_KPROBE] = { BPF_PROG_TYPE_KPROBE, 0, "", "calib__kprobe", CW_PROBE_KPROBE },
+	[CW_HOOK_KRETPROBE] = { BPF_PROG_TYPE_KPROBE, 0, "", "calib__kretprobe", CW_PROBE_KPROBE },
+	[CW_HOOK_TP_BTF] = { BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "btf_trace_",
+			     "calib__tp_btf", CW_PROBE_TRACEPOINT },
+	[CW_HOOK_ITER] = { BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, "bpf_iter_", NULL,
+			   CW_PROBE_TRACEPOINT },
+};
+
+_Static_assert(CW_ARRAY_SIZE(kinds) == CW_HOOK_MAX, "a kind of hook lacks its line");
+
+/* Where a program hooks in. */
+static const struct {
+	const char *program;
+	enum cw_hook_kind kind;
 	const char *target;
 	unsigned int n_args; /* 0: any; a signature that changed is told apart by their number */
 } hooks[] = {
-#define LSM(p, t) { "lsm__" p, BPF_PROG_TYPE_LSM, BPF_LSM_MAC, t, 0 }
-	LSM("file_open", "file_open"),
-	LSM("file_receive", "file_receive"),
-	LSM("file_permission", "file_permission"),
-	LSM("file_ioctl", "file_ioctl"),
-	LSM("file_ioctl_compat", "file_ioctl_compat"),
-	LSM("mmap_file", "mmap_file"),
-	LSM("file_free_security", "file_free_security"),
-	LSM("inode_unlink", "inode_unlink"),
-	LSM("inode_rmdir", "inode_rmdir"),
-	LSM("inode_rename", "inode_rename"),
-	LSM("inode_link", "inode_link"),
-	LSM("inode_mkdir", "inode_mkdir"),
-	LSM("inode_mknod", "inode_mknod"),
-	LSM("inode_free_security", "inode_free_security"),
-	LSM("sock_graft", "sock_graft"),
-	{ "lsm__inode_setattr", BPF_PROG_TYPE_LSM, BPF_LSM_MAC, "inode_setattr", 3 },
-	{ "lsm__inode_setattr_v5_10", BPF_PROG_TYPE_LSM, BPF_LSM_MAC, "inode_setattr", 2 },
-#undef LSM
-	{ "fentry__fput", BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, "__fput", 0 },
-	{ "fexit__chrdev_open", BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT, "chrdev_open", 0 },
-	{ "fexit__capable_wrt_inode", BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT,
-	  "capable_wrt_inode_uidgid", 3 },
-	{ "fexit__capable_wrt_inode_v5_10", BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT,
-	  "capable_wrt_inode_uidgid", 2 },
-	{ "tp__sys_exit", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sys_exit", 0 },
-	{ "tp__io_uring_complete", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP,
-	  "io_uring_complete", 0 },
-	{ "fork__process", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sched_process_fork", 0 },
-	{ "exec__process", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sched_process_exec", 0 },
-	{ "exit__process", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sched_process_exit", 0 },
-	{ "fork__descriptors", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sched_process_fork", 0 },
-	{ "exec__descriptors", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sched_process_exec", 0 },
-	{ "exit__descriptors", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sched_process_exit", 0 },
-	{ "iter__task", BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, "task", 0 },
-	{ "iter__task_file", BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, "task_file", 0 },
+/* fexit finds the result behind the last argument, so their number must be what we think. */
+#define HOOKS(name, n_args) \
+	{ "lsm__" name, CW_HOOK_LSM, name, 0 }, \
+	{ "fexit__" name, CW_HOOK_FEXIT, "security_" name, n_args }, \
+	{ "kprobe__" name, CW_HOOK_KPROBE, "security_" name, 0 }
+#define HOOKS_VOID(name, hook) \
+	{ "lsm__" name, CW_HOOK_LSM, hook, 0 }, \
+	{ "fentry__" name, CW_HOOK_FENTRY, "security_" name, 0 }, \
+	{ "kprobe__" name, CW_HOOK_KPROBE, "security_" name, 0 }
+	HOOKS("file_open", 1),
+	HOOKS("file_receive", 1),
+	HOOKS("file_permission", 2),
+	HOOKS("file_ioctl", 3),
+	HOOKS("file_ioctl_compat", 3),
+	HOOKS("mmap_file", 3),
+	HOOKS("inode_unlink", 2),
+	HOOKS("inode_rmdir", 2),
+	HOOKS("inode_rename", 5),
+	HOOKS("inode_link", 3),
+	HOOKS("inode_mkdir", 3),
+	HOOKS("inode_mknod", 4),
+	HOOKS_VOID("file_free", "file_free_security"),
+	HOOKS_VOID("inode_free", "inode_free_security"),
+	HOOKS_VOID("sock_graft", "sock_graft"),
+#undef HOOKS
+#undef HOOKS_VOID
+	{ "lsm__inode_setattr", CW_HOOK_LSM, "inode_setattr", 3 },
+	{ "lsm__inode_setattr_v5_10", CW_HOOK_LSM, "inode_setattr", 2 },
+	{ "fexit__inode_setattr", CW_HOOK_FEXIT, "security_inode_setattr", 3 },
+	{ "fexit__inode_setattr_v5_10", CW_HOOK_FEXIT, "security_inode_setattr", 2 },
+	{ "kprobe__inode_setattr", CW_HOOK_KPROBE, "security_inode_setattr", 3 },
+	{ "kprobe__inode_setattr_v5_10", CW_HOOK_KPROBE, "security_inode_setattr", 2 },
+	{ "fentry__fput", CW_HOOK_FENTRY, "__fput", 0 },
+	{ "kprobe__fput", CW_HOOK_KPROBE, "__fput", 0 },
+	{ "fexit__chrdev_open", CW_HOOK_FEXIT, "chrdev_open", 2 },
+	{ "kprobe__chrdev_open", CW_HOOK_KPROBE, "chrdev_open", 0 },
+	{ "kretprobe__chrdev_open", CW_HOOK_KRETPROBE, "chrdev_open", 0 },
+	{ "fexit__capable_wrt_inode", CW_HOOK_FEXIT, "capable_wrt_inode_uidgid", 3 },
+	{ "fexit__capable_wrt_inode_v5_10", CW_HOOK_FEXIT, "capable_wrt_inode_uidgid", 2 },
+	{ "kprobe__capable_wrt_inode", CW_HOOK_KPROBE, "capable_wrt_inode_uidgid", 3 },
+	{ "kprobe__capable_wrt_inode_v5_10", CW_HOOK_KPROBE, "capable_wrt_inode_uidgid", 2 },
+	{ "kretprobe__capable_wrt_inode", CW_HOOK_KRETPROBE, "capable_wrt_inode_uidgid", 0 },
+	{ "tp__sys_exit", CW_HOOK_TP_BTF, "sys_exit", 0 },
+	{ "tp__io_uring_complete", CW_HOOK_TP_BTF, "io_uring_complete", 0 },
+	{ "fork__process", CW_HOOK_TP_BTF, "sched_process_fork", 0 },
+	{ "exec__process", CW_HOOK_TP_BTF, "sched_process_exec", 0 },
+	{ "exit__process", CW_HOOK_TP_BTF, "sched_process_exit", 0 },
+	{ "fork__descriptors", CW_HOOK_TP_BTF, "sched_process_fork", 0 },
+	{ "exec__descriptors", CW_HOOK_TP_BTF, "sched_process_exec", 0 },
+	{ "exit__descriptors", CW_HOOK_TP_BTF, "sched_process_exit", 0 },
+	{ "iter__task", CW_HOOK_ITER, "task", 0 },
+	{ "iter__task_file", CW_HOOK_ITER, "task_file", 0 },
 };
-
-static const char *attach_prefix(enum bpf_attach_type attach)
-{
-	switch (attach) {
-	case BPF_LSM_MAC: return "bpf_lsm_";
-	case BPF_TRACE_RAW_TP: return "btf_trace_";
-	case BPF_TRACE_ITER: return "bpf_iter_";
-	default: return "";
-	}
-}
-
-static bool kind_runs(const struct cw_kernel_can *can, enum bpf_prog_type type,
-		      enum bpf_attach_type attach)
-{
-	if (type == BPF_PROG_TYPE_LSM)
-		return can->lsm;
-	switch (attach) {
-	case BPF_TRACE_FENTRY: return can->fentry;
-	case BPF_TRACE_FEXIT: return can->fexit;
-	case BPF_TRACE_RAW_TP: return can->tp_btf;
-	default: return true;
-	}
-}
-
-/* Parameters of a function of the kernel, or of the pointer behind a tracepoint's typedef. */
-static int count_args(const struct btf *btf, const char *name, bool tracepoint)
-{
-	const struct btf_type *t;
-	int id = btf__find_by_name_kind(btf, name, tracepoint ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC);
-
-	if (id < 0)
-		return -ENOENT;
-	t = btf__type_by_id(btf, (__u32)id);
-	while (t && !btf_is_func_proto(t))
-		t = btf__type_by_id(btf, t->type);
-	return t ? btf_vlen(t) : -ENOENT;
-}
-
-/* Loads and attaches a program that does nothing. */
-static bool hook_attaches(enum bpf_prog_type type, enum bpf_attach_type attach, int btf_id)
-{
-	const struct bpf_insn insns[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach,
-		    .attach_btf_id = (__u32)btf_id);
-	int fd = bpf_prog_load(type, "camwarden_test", "GPL", insns, CW_ARRAY_SIZE(insns), &opts);
-	int link;
-
-	if (fd < 0)
-		return false;
-	link = attach == BPF_TRACE_ITER ? bpf_link_create(fd, 0, attach, NULL) :
-					  bpf_raw_tracepoint_open(NULL, fd);
-	close(fd);
-	if (link < 0)
-		return false;
-	close(link);
-	return true;
-}
-
-static bool hook_possible(const struct cw_kernel_can *can, const struct btf *btf, size_t i)
-{
-	char name[128];
-	int id;
-
-	if (!kind_runs(can, hooks[i].type, hooks[i].attach))
-		return false;
-	snprintf(name, sizeof(name), "%s%s", attach_prefix(hooks[i].attach), hooks[i].target);
-	if (hooks[i].n_args && count_args(btf, name, false) != (int)hooks[i].n_args)
-		return false;
-	id = btf__find_by_name_kind(btf, name, hooks[i].attach == BPF_TRACE_RAW_TP ?
-					       BTF_KIND_TYPEDEF : BTF_KIND_FUNC);
-	return id > 0 && hook_attaches(hooks[i].type, hooks[i].attach, id);
-}
-
-static void choose_program(struct cw_ladder *l, struct cw_coverage_row *row, size_t hook)
-{
-	size_t len = strlen(row->hooks);
-
-	snprintf(row->hooks + len, sizeof(row->hooks) - len, "%s%s", len ? " " : "",
-		 hooks[hook].target);
-	if (!cw_ladder_uses(l, hooks[hook].program) && l->n_programs < CW_PROGRAMS_MAX)
-		l->program[l->n_programs++] = hooks[hook].program;
-}
-
-/* The place of the first alternative in `entry` that this kernel can have, or -1. */
-static int find_program(const struct cw_kernel_can *can, const struct btf *btf, const char *entry)
-{
-	char copy[128], *save = NULL;
-
-	snprintf(copy, sizeof(copy), "%s", entry + (*entry == '?'));
-	for (char *p = strtok_r(copy, "|", &save); p; p = strtok_r(NULL, "|", &save))
-		for (size_t i = 0; i < CW_ARRAY_SIZE(hooks); i++)
-			if (cw_streq(hooks[i].program, p) && hook_possible(can, btf, i))
-				return (int)i;
-	return -1;
-}
-
-static bool take_way(struct cw_ladder *l, const struct btf *btf, const struct cw_way *w)
-{
-	struct cw_coverage_row row = { .rung = w->rung, .blind = w->blind, .improve = w->improve };
-	int hook[CW_RUNG_PROGRAMS_MAX], n = 0;
-
-	for (; n < CW_RUNG_PROGRAMS_MAX && w->programs[n]; n++) {
-		hook[n] = find_program(&l->can, btf, w->programs[n]);
-		if (hook[n] < 0 && *w->programs[n] != '?')
-			return false;
-	}
-	for (int i = 0; i < n; i++)
-		if (hook[i] >= 0)
-			choose_program(l, &row, (size_t)hook[i]);
-	l->way[w->capability] = w;
-	l->coverage.row[w->capability] = row;
-	return true;
-}
-
-/* Rungs are ordered as in enum cw_probe; programs of a way tell which rung they stand on. */
-static bool way_allowed(const struct cw_way *w, enum cw_probe best)
-{
-	for (int i = 0; i < CW_RUNG_PROGRAMS_MAX && w->programs[i]; i++)
-		if (best > CW_PROBE_LSM && (!strncmp(w->programs[i], "lsm__", 5)))
-			return false;
-	return w->rung >= best || w->capability == CW_CAP_PROCESS || w->capability == CW_CAP_SEED;
-}
-
-static void choose(struct cw_ladder *l, const struct btf *btf, enum cw_probe best)
-{
-	for (size_t i = 0; i < CW_ARRAY_SIZE(ways); i++)
-		if (!l->way[ways[i].capability] && way_allowed(&ways[i], best))
-			take_way(l, btf, &ways[i]);
-	for (int c = 0; c < CW_CAP_MAX; c++)
-		if (!l->way[c]) {
-			l->coverage.row[c].blind = "everything: no hook of this kernel shows it";
-			l->coverage.row[c].improve = BETTER_LSM;
-		}
-}
-
-static void read_samples(struct calib_bpf *c, __u64 *jiffies, __u64 *ns)
-{
-	getppid(); /* the program runs at the end of this call */
-	*jiffies = c->bss->jiffies_now;
-	*ns = c->bss->time_now_ns;
-}
-
-/* Jiffies a second, from two samples; the kernels' choices are few. */
-static unsigned int measure_hz(struct calib_bpf *c)
-{
-	static const unsigned int known[] = { 100, 250, 300, 1000 };
-	unsigned int best = 250, hz;
-	__u64 j0, t0, j1, t1;
-
-	read_samples(c, &j0, &t0);
-	usleep(50000);
-	read_samples(c, &j1, &t1);
-	if (t1 <= t0 || j1 <= j0)
-		return best;
-	hz = (unsigned int)((j1 - j0) * CW_NSEC_PER_SEC / (t1 - t0));
-	for (size_t i = 0; i < CW_ARRAY_SIZE(known); i++)
-		if (abs((int)known[i] - (int)hz) < abs((int)best - (int)hz))
-			best = known[i];
-	return best;
-}
 
 /* One program of the calibration object, loaded alone and attached. */
 struct cw_ladder_hold {
@@ -331,16 +260,207 @@ static bool runs(const char *program, struct cw_ladder_hold *ret_hold)
 	if (fd >= 0)
 		close(fd);
 	return c->bss->lsm_runs || c->bss->fentry_runs || c->bss->fexit_runs ||
-	       c->bss->kprobe_runs || c->bss->tp_btf_runs || c->bss->raw_tp_runs;
+	       c->bss->kprobe_runs || c->bss->kretprobe_runs || c->bss->tp_btf_runs ||
+	       c->bss->raw_tp_runs;
 }
 
-static bool runs_once(const char *program)
+/* Asked once for each kind, and only if a way needs it: attaching rewrites the kernel's code. */
+static bool kind_runs(struct cw_ladder *l, enum cw_hook_kind kind)
 {
 	struct cw_ladder_hold hold;
-	bool ran = runs(program, &hold);
 
-	let_go(&hold);
-	return ran;
+	if (kinds[kind].rung < l->best)
+		return false;
+	if (!kinds[kind].trial)
+		return true;
+	if (l->runs[kind] == CW_UNTRIED) {
+		l->runs[kind] = runs(kinds[kind].trial, &hold) ? CW_RUNS : CW_FAILS;
+		let_go(&hold);
+	}
+	return l->runs[kind] == CW_RUNS;
+}
+
+/* Parameters of a function of the kernel, or of the pointer behind a tracepoint's typedef. */
+static int count_args(const struct btf *btf, const char *name, bool tracepoint)
+{
+	const struct btf_type *t;
+	int id = btf__find_by_name_kind(btf, name, tracepoint ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC);
+
+	if (id < 0)
+		return -ENOENT;
+	t = btf__type_by_id(btf, (__u32)id);
+	while (t && !btf_is_func_proto(t))
+		t = btf__type_by_id(btf, t->type);
+	return t ? btf_vlen(t) : -ENOENT;
+}
+
+/* Loads and attaches a program that does nothing. */
+static bool hook_attaches(enum bpf_prog_type type, enum bpf_attach_type attach, int btf_id)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach,
+		    .attach_btf_id = (__u32)btf_id);
+	int fd = bpf_prog_load(type, "camwarden_test", "GPL", insns, CW_ARRAY_SIZE(insns), &opts);
+	int link;
+
+	if (fd < 0)
+		return false;
+	link = attach == BPF_TRACE_ITER ? bpf_link_create(fd, 0, attach, NULL) :
+					  bpf_raw_tracepoint_open(NULL, fd);
+	close(fd);
+	if (link < 0)
+		return false;
+	close(link);
+	return true;
+}
+
+/* A number in sysfs: "8\n", "config:0\n"; -1: it is not there. */
+static int read_number(const char *path, const char *prefix)
+{
+	FILE *f = fopen(path, "re");
+	char text[32] = "";
+	size_t len = strlen(prefix);
+
+	if (!f)
+		return -1;
+	if (!fgets(text, sizeof(text), f) || strncmp(text, prefix, len) || !isdigit(text[len]))
+		text[len] = '\0';
+	fclose(f);
+	return text[len] ? atoi(text + len) : -1;
+}
+
+/* Can the kernel probe that function? The probe is made, never switched on, and goes. */
+static bool kprobe_attaches(const char *function, bool at_return)
+{
+	struct perf_event_attr attr = { .size = sizeof(attr) };
+	int type = read_number("/sys/bus/event_source/devices/kprobe/type", "");
+	int bit = read_number("/sys/bus/event_source/devices/kprobe/format/retprobe", "config:");
+	long fd;
+
+	if (type < 0 || (at_return && bit < 0))
+		return false;
+	attr.type = (__u32)type;
+	attr.config = at_return ? 1ull << bit : 0;
+	attr.config1 = (__u64)(uintptr_t)function;
+	fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		return false;
+	close((int)fd);
+	return true;
+}
+
+static bool hook_possible(struct cw_ladder *l, const struct btf *btf, size_t i)
+{
+	enum cw_hook_kind kind = hooks[i].kind;
+	char name[128];
+	int id;
+
+	snprintf(name, sizeof(name), "%s%s", kinds[kind].prefix, hooks[i].target);
+	if (hooks[i].n_args && count_args(btf, name, false) != (int)hooks[i].n_args)
+		return false;
+	if (!kind_runs(l, kind))
+		return false;
+	if (kinds[kind].type == BPF_PROG_TYPE_KPROBE)
+		return kprobe_attaches(name, kind == CW_HOOK_KRETPROBE);
+	id = btf__find_by_name_kind(btf, name, kind == CW_HOOK_TP_BTF ? BTF_KIND_TYPEDEF :
+									BTF_KIND_FUNC);
+	return id > 0 && hook_attaches(kinds[kind].type, kinds[kind].attach, id);
+}
+
+static void choose_program(struct cw_ladder *l, struct cw_coverage_row *row, size_t hook)
+{
+	size_t len = strlen(row->hooks);
+
+	snprintf(row->hooks + len, sizeof(row->hooks) - len, "%s%s", len ? " " : "",
+		 hooks[hook].target);
+	if (!cw_ladder_uses(l, hooks[hook].program) && l->n_programs < CW_PROGRAMS_MAX)
+		l->program[l->n_programs++] = hooks[hook].program;
+}
+
+/* The place of the first alternative in `entry` that this kernel can have, or -1. */
+static int find_program(struct cw_ladder *l, const struct btf *btf, const char *entry)
+{
+	char copy[128], *save = NULL;
+
+	snprintf(copy, sizeof(copy), "%s", entry + (*entry == '?'));
+	for (char *p = strtok_r(copy, "|", &save); p; p = strtok_r(NULL, "|", &save))
+		for (size_t i = 0; i < CW_ARRAY_SIZE(hooks); i++)
+			if (cw_streq(hooks[i].program, p) && hook_possible(l, btf, i))
+				return (int)i;
+	return -1;
+}
+
+static bool take_way(struct cw_ladder *l, const struct btf *btf, const struct cw_way *w)
+{
+	struct cw_coverage_row row = { .rung = w->rung, .blind = w->blind, .improve = w->improve };
+	int hook[CW_RUNG_PROGRAMS_MAX], n = 0;
+
+	for (; n < CW_RUNG_PROGRAMS_MAX && w->programs[n]; n++) {
+		hook[n] = find_program(l, btf, w->programs[n]);
+		if (hook[n] < 0 && *w->programs[n] != '?')
+			return false;
+	}
+	for (int i = 0; i < n; i++)
+		if (hook[i] >= 0)
+			choose_program(l, &row, (size_t)hook[i]);
+	l->way[w->capability] = w;
+	l->coverage.row[w->capability] = row;
+	return true;
+}
+
+/* Rungs are ordered as in enum cw_probe. OPEN is the first capability in the table. */
+static bool way_allowed(const struct cw_ladder *l, const struct cw_way *w)
+{
+	const struct cw_way *open = l->way[CW_CAP_OPEN];
+
+	switch (w->needs) {
+	case CW_NEEDS_NOTHING: break;
+	case CW_NEEDS_OPEN_LSM: return open && open->rung == CW_PROBE_LSM;
+	case CW_NEEDS_FILES: return open && open->rung <= CW_PROBE_KPROBE;
+	case CW_NEEDS_DESCRIPTORS: return open && open->rung == CW_PROBE_TRACEPOINT;
+	}
+	return true;
+}
+
+static void choose(struct cw_ladder *l, const struct btf *btf)
+{
+	for (size_t i = 0; i < CW_ARRAY_SIZE(ways); i++)
+		if (!l->way[ways[i].capability] && way_allowed(l, &ways[i]))
+			take_way(l, btf, &ways[i]);
+	for (int c = 0; c < CW_CAP_MAX; c++)
+		if (!l->way[c]) {
+			l->coverage.row[c].blind = "everything: no hook of this kernel shows it";
+			l->coverage.row[c].improve = BETTER_HOOKS;
+		}
+}
+
+static void read_samples(struct calib_bpf *c, __u64 *jiffies, __u64 *ns)
+{
+	getppid(); /* the program runs at the end of this call */
+	*jiffies = c->bss->jiffies_now;
+	*ns = c->bss->time_now_ns;
+}
+
+/* Jiffies a second, from two samples; the kernels' choices are few. */
+static unsigned int measure_hz(struct calib_bpf *c)
+{
+	static const unsigned int known[] = { 100, 250, 300, 1000 };
+	unsigned int best = 250, hz;
+	__u64 j0, t0, j1, t1;
+
+	read_samples(c, &j0, &t0);
+	usleep(50000);
+	read_samples(c, &j1, &t1);
+	if (t1 <= t0 || j1 <= j0)
+		return best;
+	hz = (unsigned int)((j1 - j0) * CW_NSEC_PER_SEC / (t1 - t0));
+	for (size_t i = 0; i < CW_ARRAY_SIZE(known); i++)
+		if (abs((int)known[i] - (int)hz) < abs((int)best - (int)hz))
+			best = known[i];
+	return best;
 }
 
 /*
@@ -353,9 +473,9 @@ static void hold_syscalls(struct cw_ladder *l)
 	l->hold = calloc(1, sizeof(*l->hold));
 	if (!l->hold)
 		return;
-	l->can.raw_tp = runs("calib__raw_tp", l->hold);
-	if (l->can.raw_tp)
-		l->can.hz = measure_hz(l->hold->object);
+	l->raw_tp = runs("calib__raw_tp", l->hold);
+	if (l->raw_tp)
+		l->hz = measure_hz(l->hold->object);
 }
 
 void cw_ladder_release(struct cw_ladder *l)
@@ -422,7 +542,7 @@ static int silent(enum libbpf_print_level level, const char *format, va_list ap)
 
 int cw_ladder_decide(enum cw_probe best, struct cw_buf *errors, struct cw_ladder *ret_ladder)
 {
-	struct cw_ladder l = {};
+	struct cw_ladder l = { .best = best };
 	libbpf_print_fn_t print;
 	struct utsname u = {};
 	struct btf *btf;
@@ -451,18 +571,11 @@ int cw_ladder_decide(enum cw_probe best, struct cw_buf *errors, struct cw_ladder
 		return -EOPNOTSUPP;
 	}
 	hold_syscalls(&l);
-	l.can.tp_btf = runs_once("calib__tp_btf");
-	if (best <= CW_PROBE_LSM)
-		l.can.lsm = runs_once("calib__lsm");
-	if (best <= CW_PROBE_FENTRY) {
-		l.can.fentry = runs_once("calib__fentry");
-		l.can.fexit = runs_once("calib__fexit");
-	}
-	l.can.io_complete_by_cqe = completes_by_cqe(btf);
-	if (!l.can.raw_tp || !l.can.tp_btf)
+	l.io_complete_by_cqe = completes_by_cqe(btf);
+	if (!l.raw_tp || !kind_runs(&l, CW_HOOK_TP_BTF))
 		r = explain(errors, -EOPNOTSUPP, &u);
 	else
-		choose(&l, btf, best);
+		choose(&l, btf);
 	btf__free(btf);
 	libbpf_set_print(print);
 	if (r)

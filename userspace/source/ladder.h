@@ -10,7 +10,7 @@
 #include "model/coverage.h"
 
 #define CW_RUNG_PROGRAMS_MAX 8
-#define CW_PROGRAMS_MAX	     40
+#define CW_PROGRAMS_MAX	     48
 
 /* One way to a capability: all its programs, or the way is not there. */
 struct cw_way {
@@ -20,18 +20,37 @@ struct cw_way {
 	const char *programs[CW_RUNG_PROGRAMS_MAX];
 	const char *blind;
 	const char *improve;
+	/*
+	 * Whatever follows an open file takes it from where the opens are seen: as files by hooks,
+	 * or as descriptors by system calls. Programs that two rungs share belong to that of the
+	 * opens.
+	 */
+	enum {
+		CW_NEEDS_NOTHING,
+		CW_NEEDS_OPEN_LSM,
+		CW_NEEDS_FILES,
+		CW_NEEDS_DESCRIPTORS,
+	} needs;
 };
 
-/* What the calibration object saw. */
-struct cw_kernel_can {
-	bool lsm, fentry, fexit, kprobe, tp_btf, raw_tp;
-	unsigned int hz;
-	bool io_complete_by_cqe;
-	char why_not_lsm[96];
+enum cw_hook_kind {
+	CW_HOOK_LSM,
+	CW_HOOK_FENTRY,
+	CW_HOOK_FEXIT,
+	CW_HOOK_KPROBE,
+	CW_HOOK_KRETPROBE,
+	CW_HOOK_TP_BTF,
+	CW_HOOK_ITER,
+	CW_HOOK_MAX,
 };
 
 struct cw_ladder {
-	struct cw_kernel_can can;
+	enum cw_probe best;
+	/* What the calibration object saw. */
+	enum { CW_UNTRIED, CW_RUNS, CW_FAILS } runs[CW_HOOK_MAX];
+	bool raw_tp;
+	unsigned int hz; /* jiffies a second; 0: unknown */
+	bool io_complete_by_cqe;
 	const struct cw_way *way[CW_CAP_MAX]; /* NULL: none */
 	const char *program[CW_PROGRAMS_MAX]; /* chosen, by name in bpf/ */
 	unsigned int n_programs;
