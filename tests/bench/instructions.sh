@@ -1,0 +1,142 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Usage: scripts/bench instructions [--kernel VERSION] [--rung RUNG]…
+#
+# Instructions that an operation costs, in a guest whose clock counts them (scripts/vm --icount):
+# without anything, with programs that do nothing on the hooks that the rung uses, and with
+# camwarden. A count repeats to about ten instructions, whatever else the machine does.
+
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+# shellcheck source=tests/bench/lib.sh
+. tests/bench/lib.sh
+
+# The hooks that each rung hangs on the measured operations (userspace/source/ladder.c).
+PROCESS="raw_tp/sched_process_fork raw_tp/sched_process_exec raw_tp/sched_process_exit"
+declare -A HOOKS=(
+	[lsm]="lsm/file_open fentry/__fput fexit/chrdev_open lsm/file_permission lsm/file_ioctl
+		lsm/mmap_file lsm/sock_graft lsm/inode_free_security $PROCESS"
+	[tracepoint]="tp_btf/sys_exit $PROCESS $PROCESS"
+)
+RUNGS=(lsm tracepoint)
+
+kernel=6.1 rungs=() guest=
+
+parse() {
+	while (($#)); do
+		case $1 in
+		-h | --help) cw_usage "$0"; exit 0 ;;
+		--kernel) cw_need_value "$1" $#; kernel=$2; shift ;;
+		--rung) cw_need_value "$1" $#; rungs+=("$2"); shift ;;
+		--guest) guest=yes ;;
+		*) cw_usage_error "unknown argument $1" ;;
+		esac
+		shift
+	done
+	((${#rungs[@]})) || rungs=("${RUNGS[@]}")
+}
+
+# --- in the guest -------------------------------------------------------------------------------
+
+# tell STATE JSON: a line for the host.
+tell() {
+	jq -cn --arg state "$1" --argjson cost "$2" '{state: $state, cost: $cost}'
+}
+
+# `true` with its libraries on the measured file system.
+guest_root() {
+	local file
+
+	for file in /bin/true $(ldd /bin/true | grep -o '/[^ ]*'); do
+		mkdir -p "/mnt/disk/root${file%/*}"
+		cp -L "$file" "/mnt/disk/root$file"
+	done
+}
+
+guest_policy() {
+	mkdir -p /mnt/disk/allowed /mnt/disk/flagged
+	touch /mnt/disk/allowed/file /mnt/disk/flagged/file
+	cat >/run/policy.yaml <<-END
+	version: 1
+	assets:
+	  cameras: {kind: camera}
+	  allowed: {kind: recordings, path: /mnt/disk/allowed}
+	  flagged: {kind: recordings, path: /mnt/disk/flagged}
+	grants:
+	  - {name: bench, allow: [open], on: allowed, to: {exe: $BUILD/bench/operations}}
+	END
+}
+
+guest_empty() {
+	local rung=$1 ready hooks
+
+	read -r -a hooks -d '' <<<"${HOOKS[$rung]}" || true
+	coproc EMPTY { exec "$BUILD/bench/empty" "${hooks[@]}"; }
+	read -r ready <&"${EMPTY[0]}"
+	[[ $ready == ready ]]
+	tell "empty:$rung" "$("$BUILD/bench/operations" /mnt/disk)"
+	kill "$EMPTY_PID"
+	wait "$EMPTY_PID" || true
+}
+
+wake_ups() {
+	awk '$1 == "voluntary_ctxt_switches:" { print $2 }' "/proc/$AGENT/status"
+}
+
+guest_agent() {
+	local rung=$1 before after
+
+	bench_start /run/events --policy /run/policy.yaml --rung "$rung"
+	tell "camwarden:$rung" "$("$BUILD/bench/operations" /mnt/disk)"
+	before=$(wake_ups)
+	tell "camwarden:$rung" "$("$BUILD/bench/operations" /mnt/disk allowed)"
+	after=$(wake_ups)
+	tell "wakeups:$rung" "{\"allowed\": $((after - before))}"
+	tell "camwarden:$rung" "$("$BUILD/bench/operations" /mnt/disk flagged)"
+	bench_stop
+	tell "gaps:$rung" "{\"lost\": $GAPS}"
+}
+
+in_guest() {
+	local rung
+
+	ip link set lo up
+	guest_root
+	guest_policy
+	tell nothing "$("$BUILD/bench/operations" /mnt/disk)"
+	tell nothing "$("$BUILD/bench/operations" /mnt/disk allowed flagged)"
+	for rung in "${rungs[@]}"; do
+		guest_empty "$rung"
+		guest_agent "$rung"
+	done
+}
+
+# --- on the host --------------------------------------------------------------------------------
+
+measure() {
+	local options=(--kernel "$kernel" --icount --vivid none --no-sound --disk 64 --timeout 600)
+	local rung words=()
+
+	for rung in "${rungs[@]}"; do
+		words+=(--rung "$rung")
+	done
+	scripts/vm "${options[@]}" -- bash tests/bench/instructions.sh --guest "${words[@]}"
+}
+
+main() {
+	local lines
+
+	parse "$@"
+	if [[ -n $guest ]]; then
+		in_guest
+		return
+	fi
+	bench_build operations empty
+	lines=$(measure) || { printf '%s\n' "$lines" >&2; exit 1; }
+	# What is no line of ours is a message of the guest's.
+	jq -R 'fromjson?' <<<"$lines" |
+		jq -s --arg kernel "$kernel" -f tests/bench/instructions.jq
+}
+
+main "$@"
