@@ -159,8 +159,20 @@ struct cw_conn {
 	__u16 local_port;
 	__u8 peer[16];
 	__u32 via_tgid;
-	__u32 pad1;
+	__u32 hop_tgid; /* what made the connection on this machine; 0: not known, or from afar */
 	struct cw_exe_key via;
+	struct cw_exe_key hop;
+	__u32 hop_login_uid;
+	__u32 hop_local; /* that process has no connection itself: nobody is afar */
+};
+
+/* A connection that a thread accepted, or that a process made. */
+struct cw_accepted {
+	__u64 sk;
+	__u64 time_ns;
+	__u32 ports; /* of the socket itself; conn may be of another, farther one */
+	__u32 pad;
+	struct cw_conn conn;
 };
 
 struct cw_lineage {
@@ -396,7 +408,7 @@ struct cw_found {
 	__u64 start_ns;
 	__u32 fd;
 	__u32 login_uid;
-	__u32 session;
+	__u32 ports; /* as in cw_accepted */
 	__u32 netns; /* inode of the network namespace */
 	__u64 sk;
 	struct cw_conn conn;
@@ -419,15 +431,15 @@ struct cw_found {
 
 _Static_assert(sizeof(struct cw_record) == 16, "record header");
 _Static_assert(sizeof(struct cw_exe_key) == 16, "exe key");
-_Static_assert(sizeof(struct cw_conn) == 48, "connection");
+_Static_assert(sizeof(struct cw_conn) == 72, "connection");
 _Static_assert(sizeof(struct cw_lineage) == 32, "lineage");
-_Static_assert(sizeof(struct cw_task) == 360, "task");
+_Static_assert(sizeof(struct cw_task) == 384, "task");
 _Static_assert(sizeof(struct cw_actor) == 64, "actor");
-_Static_assert(sizeof(struct cw_record_process) == 16 + 360 + 32 + 512 + 512 + 256, "process");
+_Static_assert(sizeof(struct cw_record_process) == 16 + 384 + 32 + 512 + 512 + 256, "process");
 _Static_assert(sizeof(struct cw_record_access) == 704, "access");
 _Static_assert(sizeof(struct cw_record_move) == 1240, "move");
 _Static_assert(sizeof(struct cw_open) == 48, "open");
 _Static_assert(sizeof(struct cw_fd) == 56, "descriptor");
-_Static_assert(sizeof(struct cw_found) == 88, "found");
+_Static_assert(sizeof(struct cw_found) == 112, "found");
 
 #endif

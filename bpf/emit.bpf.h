@@ -165,12 +165,10 @@ static __always_inline void actor_fill(struct cw_actor *a, struct task_struct *t
 	a->euid = BPF_CORE_READ(cred, euid.val);
 	a->gid = BPF_CORE_READ(cred, gid.val);
 	bpf_core_read(&a->cap_effective, sizeof(a->cap_effective), &cred->cap_effective);
-	a->login_uid = ~0u;
+	a->login_uid = task_login_uid(task);
 	a->session = ~0u;
-	if (bpf_core_field_exists(task->loginuid)) {
-		a->login_uid = BPF_CORE_READ(task, loginuid.val);
+	if (bpf_core_field_exists(task->sessionid))
 		a->session = BPF_CORE_READ(task, sessionid);
-	}
 	a->task_flags = BPF_CORE_READ(task, flags);
 	bpf_core_read(a->comm, sizeof(a->comm), &task->comm);
 }

@@ -63,6 +63,7 @@ typedef _Bool bool;
 #define CAP_DAC_OVERRIDE 1
 
 #define TCP_ESTABLISHED 1
+#define TCP_SYN_SENT    2
 #define TCP_CLOSE_WAIT	8
 #define TCP_LISTEN	10
 
@@ -256,7 +257,11 @@ struct sock_common {
 	__u16 skc_num;	 /* host order */
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	struct {
+		struct net *net;
+	} skc_net; /* CONFIG_NET_NS */
 	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
 } CW_RELOC;
 
 struct sock {

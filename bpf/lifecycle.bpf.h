@@ -9,6 +9,7 @@
 
 #include "emit.bpf.h"
 #include "hook.bpf.h"
+#include "hop.bpf.h"
 
 /* A thread works on what its creator accepted. */
 static __always_inline void thread_new(struct task_struct *parent, struct task_struct *child)
@@ -30,6 +31,20 @@ static __always_inline void lineage_push(struct cw_task *t, struct cw_task *pare
 	t->n_lineage = parent->n_lineage < CW_LINEAGE_MAX ? parent->n_lineage + 1 : CW_LINEAGE_MAX;
 }
 
+/* A process was spawned for a connection, the farthest that is known. */
+static __noinline int task_serves(struct cw_task *t, __u64 sk, const struct cw_conn *c)
+{
+	struct cw_conn conn;
+
+	if (!t || !c)
+		return 0;
+	conn = *c;
+	if (!conn.outbound)
+		hop_follow(&conn, (struct sock *)sk);
+	task_set_conn(t, &conn);
+	return 0;
+}
+
 /* Misses nothing: every process and thread is made here. The caller is the parent. */
 SEC("raw_tp/sched_process_fork")
 int fork__process(struct bpf_raw_tracepoint_args *ctx)
@@ -39,6 +54,7 @@ int fork__process(struct bpf_raw_tracepoint_args *ctx)
 	struct cw_task *p, *t;
 	struct cw_accepted *a;
 	struct cw_conn conn = {};
+	__u64 sk;
 
 	if ((__u32)BPF_CORE_READ(child, pid) != tgid) {
 		thread_new(parent, child);
@@ -62,9 +78,10 @@ int fork__process(struct bpf_raw_tracepoint_args *ctx)
 	task_tty(t, parent);
 	a = bpf_map_lookup_elem(&accepted, &tid);
 	if (a && conn_served(a))
-		task_set_conn(t, &a->conn);
-	if (conn_of_stdio(parent, &conn))
-		task_set_conn(t, &conn);
+		task_serves(t, a->sk, &a->conn);
+	sk = conn_of_stdio(parent, &conn);
+	if (sk)
+		task_serves(t, sk, &conn);
 	return 0;
 }
 
@@ -75,14 +92,16 @@ int exec__process(struct bpf_raw_tracepoint_args *ctx)
 	struct task_struct *task = (void *)ctx->args[0];
 	struct cw_task *t = task_get(task);
 	struct cw_conn conn = {};
+	__u64 sk;
 
 	if (!t)
 		return 0;
 	task_exe(t, task);
 	task_tty(t, task);
 	t->flags &= ~((CW_TASK_KNOWN << CW_RING_DEVICES) | (CW_TASK_KNOWN << CW_RING_FILES));
-	if (conn_of_stdio(task, &conn))
-		task_set_conn(t, &conn);
+	sk = conn_of_stdio(task, &conn);
+	if (sk)
+		task_serves(t, sk, &conn);
 	return 0;
 }
 
@@ -123,25 +142,41 @@ int exit__process(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-static __always_inline void conn_accept(struct sock *sk)
+static __noinline int conn_accepted(struct cw_accepted *a, struct sock *sk)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	__u32 tid = (__u32)bpf_get_current_pid_tgid();
-	struct cw_accepted a = {};
 	struct cw_task *t;
-	__u64 key = (__u64)sk;
 
-	a.sk = key;
-	a.time_ns = bpf_ktime_get_boot_ns();
-	conn_fill(&a.conn, sk);
+	if (!a)
+		return 0;
+	a->sk = (__u64)sk;
+	a->time_ns = bpf_ktime_get_boot_ns();
+	a->ports = sock_ports(sk);
+	conn_fill(&a->conn, sk);
 	t = task_get(task);
 	if (t) {
-		a.conn.via_tgid = t->tgid;
-		a.conn.via = t->exe;
+		a->conn.via_tgid = t->tgid;
+		a->conn.via = t->exe;
 	}
-	/* LRU maps: the oldest goes when they are full. */
-	if (bpf_map_update_elem(&accepted, &tid, &a, BPF_ANY) ||
-	    bpf_map_update_elem(&inbound, &key, &a, BPF_ANY))
+	return 0;
+}
+
+/* Filled in where it lies: the stack has no room for it. LRU maps: the oldest goes when full. */
+static __always_inline void conn_accept(struct sock *sk)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	__u64 key = (__u64)sk;
+	struct cw_accepted *a;
+
+	if (bpf_map_update_elem(&accepted, &tid, (const void *)&zero_accepted, BPF_ANY)) {
+		count_loss(CW_LOSS_CONNECTIONS);
+		return;
+	}
+	a = bpf_map_lookup_elem(&accepted, &tid);
+	if (!a)
+		return;
+	conn_accepted(a, sk);
+	if (bpf_map_update_elem(&inbound, &key, a, BPF_ANY))
 		count_loss(CW_LOSS_CONNECTIONS);
 }
 

@@ -105,13 +105,7 @@ struct {
 	__type(value, struct cw_exe);
 } executables SEC(".maps");
 
-/* The connection that a thread accepted last (or its creator, for it). Full: the oldest goes. */
-struct cw_accepted {
-	__u64 sk;
-	__u64 time_ns;
-	struct cw_conn conn;
-};
-
+/* By thread: what it accepted, or its creator for it. Full: the oldest goes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
@@ -126,6 +120,46 @@ struct {
 	__type(key, __u64);
 	__type(value, struct cw_accepted);
 } inbound SEC(".maps");
+
+/*
+ * Who made a connection, for whoever accepts it on this machine: by socket until it has its ports,
+ * then by its ends. Full: the oldest goes, and that hop is not followed.
+ */
+struct cw_dialler {
+	struct cw_conn conn; /* of the process that dialled, or of those that it serves */
+	struct cw_exe_key exe;
+	__u32 tgid;
+	__u32 login_uid;
+};
+
+struct cw_ends {
+	__u64 net;
+	__u8 local[16], remote[16]; /* IPv4 as ::ffff:a.b.c.d */
+	__u16 local_port, remote_port;
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, struct cw_dialler);
+} dialling SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct cw_ends);
+	__type(value, struct cw_dialler);
+} dialled SEC(".maps");
+
+/* The connection to elsewhere that a process made last, by tgid. Full: the oldest goes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct cw_accepted);
+} outward SEC(".maps");
 
 /* Open file descriptions of watched objects, by struct file. Full: CW_LOSS_OPENS. */
 struct {

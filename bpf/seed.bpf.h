@@ -68,6 +68,8 @@ static __noinline int found_socket(struct bpf_iter_meta *meta, struct task_struc
 	f.fd = fd;
 	f.netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
 	f.sk = (__u64)sk;
+	f.ports = sock_ports(sk);
+	f.login_uid = task_login_uid(task);
 	conn_fill(&f.conn, sk);
 	bpf_seq_write(meta->seq, &f, sizeof(f));
 	return 0;

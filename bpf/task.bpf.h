@@ -13,10 +13,16 @@
 
 const volatile struct cw_task zero_task = {};
 const volatile struct cw_exe zero_exe = {};
+const volatile struct cw_accepted zero_accepted = {};
 
 static __always_inline __u64 task_start(struct task_struct *t)
 {
 	return BPF_CORE_READ(t, group_leader, start_boottime);
+}
+
+static __always_inline __u32 task_login_uid(struct task_struct *t)
+{
+	return bpf_core_field_exists(t->loginuid) ? BPF_CORE_READ(t, loginuid.val) : ~0u;
 }
 
 static __always_inline struct file *task_file(struct task_struct *t, __u32 fd)
@@ -83,20 +89,23 @@ static __always_inline bool conn_loopback(const struct cw_conn *c)
 /* Keeps the outer connection where the newer one only hops over loopback. */
 static __always_inline void task_set_conn(struct cw_task *t, const struct cw_conn *c)
 {
-	if (t->conn.family && conn_loopback(c) && !conn_loopback(&t->conn))
+	if (t->conn.family && !t->conn.hop_local && conn_loopback(c) && !conn_loopback(&t->conn))
 		return;
 	t->conn = *c;
 }
 
-/* Is `sk`, which may be freed by now, still that connection? Its memory may be read anyway. */
-static __always_inline bool conn_alive(const struct cw_conn *c, struct sock *sk)
+static __always_inline __u32 sock_ports(struct sock *sk)
 {
-	__u16 port = BPF_CORE_READ(sk, __sk_common.skc_dport);
+	return (__u32)BPF_CORE_READ(sk, __sk_common.skc_dport) << 16 |
+	       BPF_CORE_READ(sk, __sk_common.skc_num);
+}
+
+/* Is `sk`, which may be freed by now, still that connection? Its memory may be read anyway. */
+static __always_inline bool conn_alive(const struct cw_accepted *a, struct sock *sk)
+{
 	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
 
-	return (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) &&
-	       (__u16)(port << 8 | port >> 8) == c->peer_port &&
-	       BPF_CORE_READ(sk, __sk_common.skc_num) == c->local_port;
+	return (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) && sock_ports(sk) == a->ports;
 }
 
 /*
@@ -108,7 +117,7 @@ static __always_inline bool conn_served(const struct cw_accepted *a)
 	struct sock *sk = (void *)a->sk;
 	__u32 last;
 
-	if (!conn_alive(&a->conn, sk))
+	if (!conn_alive(a, sk))
 		return false;
 	if (bpf_ktime_get_boot_ns() - a->time_ns < CW_RECENT_SEC * 1000000000ull)
 		return true;
@@ -118,9 +127,9 @@ static __always_inline bool conn_served(const struct cw_accepted *a)
 
 /*
  * The TCP connection that a process has as its standard input, output or error: a shell that hangs
- * on a socket. False: none.
+ * on a socket. Returns the socket, 0: none.
  */
-static __noinline bool conn_of_stdio(struct task_struct *task, struct cw_conn *c)
+static __noinline __u64 conn_of_stdio(struct task_struct *task, struct cw_conn *c)
 {
 	struct cw_accepted *a;
 	struct sock *sk;
@@ -132,15 +141,15 @@ static __noinline bool conn_of_stdio(struct task_struct *task, struct cw_conn *c
 			continue;
 		key = (__u64)sk;
 		a = bpf_map_lookup_elem(&inbound, &key);
-		if (a && conn_alive(&a->conn, sk)) {
+		if (a && conn_alive(a, sk)) {
 			*c = a->conn;
-			return true;
+			return key;
 		}
 		conn_fill(c, sk);
 		c->outbound = 1;
-		return true;
+		return key;
 	}
-	return false;
+	return 0;
 }
 
 static __always_inline void exe_of_file(struct cw_exe_key *key, __u32 *nlink, struct file *file)

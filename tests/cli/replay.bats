@@ -145,7 +145,7 @@ with_header_byte() {
 }
 
 @test "a trace of a later minor version says so and is read" {
-	with_header_byte 10 1
+	with_header_byte 10 99
 	run -1 --separate-stderr "$camwarden" replay --all --format json later.cw
 	[ "$(grep -c "later version" <<<"$stderr")" = 1 ]
 	diff <(facts <"$golden/trace-1.json") <(facts <<<"$output")

@@ -2,7 +2,8 @@
 /*
  * Plays the others in end-to-end tests on the running kernel: programs that live for a millisecond,
  * servers of several makes, a client. Static, so that nothing but the named file is opened. Gets at
- * nothing but what its arguments name, and listens on 127.0.0.1 only.
+ * nothing but what its arguments name. Listens on, and connects to, 127.0.0.1 unless $ACTOR_ADDRESS
+ * names another address of the test's own hosts.
  *
  *   actor open FILE [WORD…]        open, close, end
  *   actor touch FILE N             open and close N times
@@ -20,6 +21,8 @@
  *       send      send CMD as one line, read until the end, end
  *   actor connect PORT [stay]      connect, print "PORT" (ours), send a line, read to the end;
  *                                  stay: say nothing more, and read until the other ends
+ *   actor tunnel PORT LOCAL        connect to PORT as above, wait for a line, then connect to LOCAL
+ *                                  on 127.0.0.1 as "actor connect" does
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -203,10 +206,19 @@ static void serve_one(const char *kind, int c)
 	}
 }
 
+static struct in_addr address(void)
+{
+	const char *text = getenv("ACTOR_ADDRESS");
+	struct in_addr a = { .s_addr = htonl(INADDR_LOOPBACK) };
+
+	if (text && inet_pton(AF_INET, text, &a) != 1)
+		exit(die(text));
+	return a;
+}
+
 static int serve(const char *kind, char **argv)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET,
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = address() };
 	socklen_t len = sizeof(a);
 	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), c;
 
@@ -221,10 +233,10 @@ static int serve(const char *kind, char **argv)
 	return die("accept");
 }
 
-static int connect_to(int port, int stay)
+static int connect_to(struct in_addr to, int port, int stay)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((unsigned short)port),
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+				 .sin_addr = to };
 	socklen_t len = sizeof(a);
 	char buf[4096];
 	int s = socket(AF_INET, SOCK_STREAM, 0);
@@ -239,6 +251,19 @@ static int connect_to(int port, int stay)
 	while (read(s, buf, sizeof(buf)) > 0)
 		;
 	return 0;
+}
+
+static int tunnel(int port, int local)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((unsigned short)port),
+				 .sin_addr = address() };
+	struct in_addr here = { .s_addr = htonl(INADDR_LOOPBACK) };
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+	char buf[256];
+
+	if (s < 0 || connect(s, (struct sockaddr *)&a, sizeof(a)) || read(s, buf, sizeof(buf)) < 0)
+		return die("tunnel");
+	return connect_to(here, local, 0);
 }
 
 int main(int argc, char **argv)
@@ -261,7 +286,9 @@ int main(int argc, char **argv)
 	if (!strcmp(verb, "serve") && argc > 3)
 		return serve(argv[2], argv + 3);
 	if (!strcmp(verb, "connect"))
-		return connect_to(atoi(argv[2]), argc > 3);
+		return connect_to(address(), atoi(argv[2]), argc > 3);
+	if (!strcmp(verb, "tunnel") && argc > 3)
+		return tunnel(atoi(argv[2]), atoi(argv[3]));
 	fprintf(stderr, "actor: wrong usage; see the head of actor.c\n");
 	return 2;
 }

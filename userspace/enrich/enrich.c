@@ -12,7 +12,7 @@ struct cw_enrich {
 	struct cw_device_info devices[DEVICES_MAX];
 	bool device_known[DEVICES_MAX];
 	unsigned int next; /* device slot that gives way when all are taken */
-	char user[256], login_user[256];
+	char user[256], login_user[256], hop_user[256];
 };
 
 int cw_enrich_new(struct cw_enrich **ret_enrich)
@@ -92,14 +92,17 @@ static const char *user_name(struct cw_enrich *e, uint32_t uid, char *room, size
 /*
  * A login uid alone is no login: PAM sets one for every job of cron, root's included. A person's is
  * taken for one; another account's only where a terminal or a peer shows that somebody sits there.
+ * A connection that ends where it began does not make a process remote: who made it counts.
  */
 static enum cw_origin_type origin_type(const struct cw_enrich *e, const struct cw_event *ev,
 				       const struct cw_proc *p)
 {
 	const struct cw_origin *o = &ev->origin;
 
-	if (o->family)
+	if (o->family && !o->hop_local)
 		return CW_ORIGIN_REMOTE;
+	if (o->hop_local && cw_users_is_person(e->users, o->hop_login_uid))
+		return CW_ORIGIN_LOGIN;
 	if (o->login_uid != CW_NO_UID && (o->tty || cw_users_is_person(e->users, o->login_uid)))
 		return CW_ORIGIN_LOGIN;
 	if (ev->process.container)
@@ -114,6 +117,9 @@ void cw_enrich_event(struct cw_enrich *e, struct cw_event *ev, const struct cw_p
 	if (ev->origin.login_uid != CW_NO_UID)
 		ev->origin.login_user = user_name(e, ev->origin.login_uid, e->login_user,
 						  sizeof(e->login_user));
+	if (ev->origin.hop_pid && ev->origin.hop_login_uid != CW_NO_UID)
+		ev->origin.hop_login_user = user_name(e, ev->origin.hop_login_uid, e->hop_user,
+						      sizeof(e->hop_user));
 	if (ev->origin.type == CW_ORIGIN_UNKNOWN)
 		ev->origin.type = origin_type(e, ev, p);
 }

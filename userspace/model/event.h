@@ -180,6 +180,15 @@ struct cw_origin {
 	uint16_t local_port;
 	bool outbound; /* the connection was made by the hub, not accepted */
 	const char *via; /* executable that accepted (or made) the connection */
+	/*
+	 * The process of this machine that made the connection which was accepted here: a jump
+	 * host, a tunnel, a proxy. The peer is then the one behind it. 0: none, or unknown.
+	 */
+	uint32_t hop_pid;
+	const char *hop_exe;
+	uint32_t hop_login_uid;
+	const char *hop_login_user;
+	bool hop_local; /* nobody is behind that process: the peer is this machine */
 	bool seeded; /* was there before the agent */
 };
 

@@ -29,6 +29,7 @@ struct cw_proc {
 	const char *argv[CW_ARGS_MAX + 1]; /* NULL-terminated; argv[0] NULL: unknown */
 	char *ancestor_exe[CW_LINEAGE_MAX];
 	char *via;
+	char *hop_exe;
 	char sha256[65]; /* "" : unknown */
 	char *unit;
 	char *container;

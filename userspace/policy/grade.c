@@ -77,7 +77,7 @@ static const struct {
 
 enum cw_class cw_policy_class(const struct cw_event *e)
 {
-	if (e->origin.type == CW_ORIGIN_REMOTE || e->origin.family)
+	if (e->origin.type == CW_ORIGIN_REMOTE || (e->origin.family && !e->origin.hop_local))
 		return CW_CLASS_REMOTE;
 	return e->origin.type == CW_ORIGIN_LOGIN ? CW_CLASS_EMPLOYEE : CW_CLASS_SERVICE;
 }

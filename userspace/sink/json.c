@@ -542,6 +542,19 @@ static void out_peer(struct out *o, const struct cw_origin *from)
 	OUT_LITERAL(o, "\"");
 }
 
+static void out_hop(struct out *o, const struct cw_origin *from)
+{
+	OUT_LITERAL(o, ",\"hop\":{\"pid\":");
+	out_u64(o, from->hop_pid);
+	OUT_LITERAL(o, ",\"exe\":");
+	out_string(o, from->hop_exe);
+	OUT_LITERAL(o, ",\"login_uid\":");
+	out_uid(o, from->hop_login_uid);
+	OUT_LITERAL(o, ",\"login_user\":");
+	out_string(o, from->hop_login_user);
+	OUT_LITERAL(o, "}");
+}
+
 static void out_origin(struct out *o, const struct cw_origin *from, bool has_process)
 {
 	OUT_LITERAL(o, ",\"origin\":");
@@ -569,6 +582,8 @@ static void out_origin(struct out *o, const struct cw_origin *from, bool has_pro
 	out_bool(o, from->seeded);
 	if (from->outbound)
 		OUT_LITERAL(o, ",\"outbound\":true");
+	if (from->hop_pid)
+		out_hop(o, from);
 	OUT_LITERAL(o, "}");
 }
 

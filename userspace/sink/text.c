@@ -206,6 +206,8 @@ static void add_subject(struct cw_buf *b, const struct cw_event *e)
 
 	if (person)
 		add_user(b, o->login_user, o->login_uid);
+	else if (o->hop_local && o->hop_login_uid != CW_NO_UID)
+		add_user(b, o->hop_login_user, o->hop_login_uid);
 	else if (o->type == CW_ORIGIN_KERNEL)
 		cw_buf_puts(b, "the kernel");
 	else if (p->container)
@@ -245,7 +247,9 @@ static void add_peer(struct cw_buf *b, const struct cw_origin *o)
 {
 	char peer[CW_JSON_PEER_SIZE];
 
-	if (cw_json_peer(o, peer))
+	if (o->hop_local)
+		cw_buf_puts(b, " over loopback");
+	else if (cw_json_peer(o, peer))
 		cw_buf_printf(b, " %s %s", o->outbound ? "over its connection to" : "from", peer);
 	else if (o->type == CW_ORIGIN_REMOTE)
 		cw_buf_puts(b, " from unknown peer");
@@ -492,6 +496,20 @@ static void add_line(struct cw_buf *b, const char *label, const struct cw_buf *t
 	} while (left);
 }
 
+/* "by way of /usr/bin/ssh[811] of bob": what made the connection on this machine. */
+static void say_hop(struct cw_buf *b, const struct cw_origin *o)
+{
+	if (!o->hop_pid)
+		return;
+	cw_buf_puts(b, o->hop_local ? ", a connection of this machine by " : ", by way of ");
+	add_name(b, o->hop_exe ? o->hop_exe : "unknown");
+	cw_buf_printf(b, "[%u]", o->hop_pid);
+	if (o->hop_login_uid == CW_NO_UID)
+		return;
+	cw_buf_puts(b, " of ");
+	add_user(b, o->hop_login_user, o->hop_login_uid);
+}
+
 static void say_who(struct cw_buf *b, const struct cw_event *e)
 {
 	const struct cw_origin *o = &e->origin;
@@ -516,6 +534,7 @@ static void say_who(struct cw_buf *b, const struct cw_event *e)
 	if (o->local_port)
 		cw_buf_printf(b, ", local port %u", o->local_port);
 	add_if(b, " through ", o->via);
+	say_hop(b, o);
 	cw_buf_puts(b, "; runs as ");
 	add_user(b, p->user, p->uid);
 	if (p->euid != p->uid) {

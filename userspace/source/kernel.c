@@ -514,12 +514,10 @@ int cw_kernel_set_conn(struct cw_kernel *k, uint32_t tgid, uint64_t start_ns,
 				    BPF_EXIST);
 }
 
-int cw_kernel_set_inbound(struct cw_kernel *k, uint64_t sk, const struct cw_conn *conn)
+int cw_kernel_set_inbound(struct cw_kernel *k, const struct cw_accepted *a)
 {
-	/* struct cw_accepted of bpf/maps.bpf.h, which only the kernel side includes. */
-	struct { __u64 sk, time_ns; struct cw_conn conn; } a = { .sk = sk, .conn = *conn };
-
-	return bpf_map__update_elem(k->skel->maps.inbound, &sk, sizeof(sk), &a, sizeof(a), BPF_ANY);
+	return bpf_map__update_elem(k->skel->maps.inbound, &a->sk, sizeof(a->sk), a, sizeof(*a),
+				    BPF_ANY);
 }
 
 int cw_kernel_exe(struct cw_kernel *k, const struct cw_exe_key *key, struct cw_exe *ret_exe)

@@ -61,7 +61,7 @@ void cw_kernel_each_task(struct cw_kernel *k, void (*fn)(void *ctx, const struct
 int cw_kernel_set_conn(struct cw_kernel *k, uint32_t tgid, uint64_t start_ns,
 		       const struct cw_conn *conn);
 /* Tells that a socket was accepted before the agent started. */
-int cw_kernel_set_inbound(struct cw_kernel *k, uint64_t sk, const struct cw_conn *conn);
+int cw_kernel_set_inbound(struct cw_kernel *k, const struct cw_accepted *a);
 int cw_kernel_exe(struct cw_kernel *k, const struct cw_exe_key *key, struct cw_exe *ret_exe);
 /* Who made the last call that changes names; ret_process: the record of that process. -ENOENT. */
 int cw_kernel_namer(struct cw_kernel *k, uint32_t tgid, struct cw_namer *ret_namer,

@@ -23,7 +23,8 @@
 #define BLIND_SYSCALL \
 	"what the kernel opens for itself, io_uring's own descriptors and SQPOLL rings"
 #define BLIND_CONNECTION \
-	"protocols other than TCP; which of its peers a server serves whose threads share the work"
+	"protocols other than TCP; what a proxy passes on by UNIX sockets or pipes; which of its " \
+	"peers a server serves whose threads share the work"
 #define BLIND_REFUSED "whether a security module refuses it then"
 
 #define CAPABLE(prefix) prefix "capable_wrt_inode|" prefix "capable_wrt_inode_v5_10"
@@ -124,14 +125,14 @@ static const struct cw_way ways[] = {
 	{ CW_CAP_PROCESS, CW_PROBE_TRACEPOINT,
 	  { "fork__process", "exec__process", "exit__process" }, "", NULL, CW_NEEDS_NOTHING },
 
-	{ CW_CAP_CONNECTION, CW_PROBE_LSM, { "lsm__sock_graft" }, BLIND_CONNECTION, NULL,
-	  CW_NEEDS_NOTHING },
-	{ CW_CAP_CONNECTION, CW_PROBE_FENTRY, { "fentry__sock_graft" }, BLIND_CONNECTION, NULL,
-	  CW_NEEDS_NOTHING },
-	{ CW_CAP_CONNECTION, CW_PROBE_KPROBE, { "kprobe__sock_graft" }, BLIND_CONNECTION, NULL,
-	  CW_NEEDS_NOTHING },
-	{ CW_CAP_CONNECTION, CW_PROBE_TRACEPOINT, { "tp__sys_exit" }, BLIND_CONNECTION, NULL,
-	  CW_NEEDS_NOTHING },
+	{ CW_CAP_CONNECTION, CW_PROBE_LSM, { "lsm__sock_graft", "?state__sock" }, BLIND_CONNECTION,
+	  NULL, CW_NEEDS_NOTHING },
+	{ CW_CAP_CONNECTION, CW_PROBE_FENTRY, { "fentry__sock_graft", "?state__sock" },
+	  BLIND_CONNECTION, NULL, CW_NEEDS_NOTHING },
+	{ CW_CAP_CONNECTION, CW_PROBE_KPROBE, { "kprobe__sock_graft", "?state__sock" },
+	  BLIND_CONNECTION, NULL, CW_NEEDS_NOTHING },
+	{ CW_CAP_CONNECTION, CW_PROBE_TRACEPOINT, { "tp__sys_exit", "?state__sock" },
+	  BLIND_CONNECTION, NULL, CW_NEEDS_NOTHING },
 
 	{ CW_CAP_SEED, CW_PROBE_ITERATOR, { "iter__task", "iter__task_file" },
 	  "descriptors in flight in a message, in io_uring, and mappings whose descriptor is "
@@ -212,6 +213,7 @@ static const struct {
 	{ "kretprobe__capable_wrt_inode", CW_HOOK_KRETPROBE, "capable_wrt_inode_uidgid", 0 },
 	{ "tp__sys_exit", CW_HOOK_TP_BTF, "sys_exit", 0 },
 	{ "tp__io_uring_complete", CW_HOOK_TP_BTF, "io_uring_complete", 0 },
+	{ "state__sock", CW_HOOK_TP_BTF, "inet_sock_set_state", 0 },
 	{ "fork__process", CW_HOOK_TP_BTF, "sched_process_fork", 0 },
 	{ "exec__process", CW_HOOK_TP_BTF, "sched_process_exec", 0 },
 	{ "exit__process", CW_HOOK_TP_BTF, "sched_process_exit", 0 },

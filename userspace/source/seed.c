@@ -83,23 +83,74 @@ static bool listens_itself(const struct seed *s, const struct cw_found *c)
 	return false;
 }
 
-static void take_connection(struct seed *s, struct cw_found *f)
+/* The other end of a connection, if it is on this machine: it was made by that process. */
+static const struct cw_found *maker_of(const struct seed *s, const struct cw_found *f)
 {
+	for (size_t i = 0; i < s->n; i++) {
+		const struct cw_found *x = &s->found[i];
+
+		if (x->type == CW_FOUND_CONNECTION && x->netns == f->netns && x->sk != f->sk &&
+		    x->conn.family == f->conn.family && x->conn.local_port == f->conn.peer_port &&
+		    x->conn.peer_port == f->conn.local_port &&
+		    !memcmp(x->conn.peer, f->conn.peer, sizeof(x->conn.peer)))
+			return x;
+	}
+	return NULL;
+}
+
+/* As hop_follow() of the kernel side does it for what is accepted later. */
+static void follow_hop(struct seed *s, struct cw_conn *c, const struct cw_found *maker)
+{
+	const struct assigned *behind = find_assigned(s, maker->tgid, maker->start_ns);
+	struct cw_task t;
+
+	if (behind)
+		*c = behind->conn;
+	else
+		c->hop_local = 1;
+	if (c->hop_tgid)
+		return;
+	c->hop_tgid = maker->tgid;
+	c->hop_login_uid = maker->login_uid;
+	if (!cw_kernel_task(s->k, maker->tgid, &t))
+		c->hop = t.exe;
+}
+
+static void take_connection(struct seed *s, const struct cw_found *f, const struct cw_found *maker)
+{
+	struct cw_accepted a = { .sk = f->sk, .ports = f->ports, .conn = f->conn };
 	const struct cw_found *l = listener_of(s, f);
 	struct cw_task t;
 
-	f->conn.seeded = 1;
+	a.conn.seeded = 1;
 	if (l) {
-		f->conn.via_tgid = l->tgid;
+		a.conn.via_tgid = l->tgid;
 		if (!cw_kernel_task(s->k, l->tgid, &t))
-			f->conn.via = t.exe;
-		cw_kernel_set_inbound(s->k, f->sk, &f->conn);
+			a.conn.via = t.exe;
+		if (maker)
+			follow_hop(s, &a.conn, maker);
+		cw_kernel_set_inbound(s->k, &a);
 	} else {
-		f->conn.outbound = 1;
+		a.conn.outbound = 1;
 	}
 	/* Who serves peers is not remote for it; who was made to serve one is. */
 	if (l ? !listens_itself(s, f) : f->fd < 3)
-		assign(s, f->tgid, f->start_ns, &f->conn);
+		assign(s, f->tgid, f->start_ns, &a.conn);
+}
+
+/* Those from afar first: what is behind the others is known by them. */
+static void take_connections(struct seed *s)
+{
+	for (int hops = 0; hops < 2; hops++)
+		for (size_t i = 0; i < s->n; i++) {
+			const struct cw_found *maker;
+
+			if (s->found[i].type != CW_FOUND_CONNECTION)
+				continue;
+			maker = maker_of(s, &s->found[i]);
+			if (!maker == !hops)
+				take_connection(s, &s->found[i], maker);
+		}
 }
 
 static void inherit(void *ctx, const struct cw_task *t)
@@ -121,9 +172,8 @@ int cw_seed_run(struct cw_kernel *k, unsigned int *ret_sessions)
 	struct seed s = { .k = k };
 	int r = cw_kernel_seed(k, take_found, &s);
 
-	for (size_t i = 0; !r && i < s.n; i++)
-		if (s.found[i].type == CW_FOUND_CONNECTION)
-			take_connection(&s, &s.found[i]);
+	if (!r)
+		take_connections(&s);
 	for (int pass = 0; !r && s.n_assigned && pass < PASSES; pass++)
 		cw_kernel_each_task(k, inherit, &s);
 	if (!r)

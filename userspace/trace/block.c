@@ -210,6 +210,13 @@ static void out_origin(struct out *o, const struct cw_origin *from)
 	out_u(o, from->local_port);
 	out_u(o, (uint64_t)from->outbound | (uint64_t)from->seeded << 1);
 	out_s(o, from->via);
+	out_u(o, from->hop_pid);
+	if (!from->hop_pid)
+		return;
+	out_s(o, from->hop_exe);
+	out_u(o, from->hop_login_uid);
+	out_s(o, from->hop_login_user);
+	out_u(o, from->hop_local);
 }
 
 static void out_asset(struct out *o, const struct cw_asset *a)

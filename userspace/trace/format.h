@@ -10,7 +10,7 @@
 #include "base/base.h"
 
 #define CW_TRACE_MAJOR	     1
-#define CW_TRACE_MINOR	     0
+#define CW_TRACE_MINOR	     1
 #define CW_TRACE_HEAD_SIZE   256u
 #define CW_TRACE_BLOCK_SIZE  128u /* of a block's header */
 #define CW_TRACE_FOOTER_SIZE 32u

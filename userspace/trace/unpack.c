@@ -159,6 +159,15 @@ static void take_origin(struct cw_trace_unpacker *u, struct cw_cursor *c, struct
 	o->outbound = bits & 1;
 	o->seeded = bits & 2;
 	o->via = in_s(u, c);
+	if (c->p == c->end) /* of 1.0 */
+		return;
+	o->hop_pid = in_u32(c);
+	if (!o->hop_pid)
+		return;
+	o->hop_exe = in_s(u, c);
+	o->hop_login_uid = in_u32(c);
+	o->hop_login_user = in_s(u, c);
+	o->hop_local = cw_get_varint(c);
 }
 
 static void take_ancestors(struct cw_trace_unpacker *u, struct cw_cursor *c, struct cw_process *p)
