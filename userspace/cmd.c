@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* How every verb reads its options and says what is wrong with them. */
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "cmd.h"
 #include "model/coverage.h"
 #include "policy/value.h"
+#include "traces.h"
 
 #define DURATION_MAX (366ul * 86400)
 
@@ -71,4 +75,41 @@ int cw_take_time(const char *verb, const char *value, bool end, uint64_t *ret_ns
 	return cw_usage_error(verb, end ? "--until is a time like 2026-11-24T04:30:00Z, not " :
 					  "--since is a time like 2026-11-24T04:30:00Z, not ",
 			      value);
+}
+
+static bool is_one_of(const struct stat *st, char *const *inputs, unsigned int n)
+{
+	struct stat in;
+
+	for (unsigned int i = 0; i < n; i++)
+		if (!stat(inputs[i], &in) && in.st_dev == st->st_dev && in.st_ino == st->st_ino)
+			return true;
+	return false;
+}
+
+int cw_output_open(const char *verb, const char *path, char *const *inputs, unsigned int n,
+		   FILE **ret_file)
+{
+	cw_auto_close int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+	struct stat st;
+	FILE *file;
+
+	if (fd < 0 || fstat(fd, &st)) {
+		cw_traces_message(verb, path, strerror(errno));
+		return CW_EXIT_FAILED;
+	}
+	if (S_ISREG(st.st_mode) && is_one_of(&st, inputs, n)) {
+		cw_traces_message(verb, path, "this is what is read; nothing was written");
+		return CW_EXIT_USAGE;
+	}
+	if (S_ISREG(st.st_mode) && ftruncate(fd, 0)) {
+		cw_traces_message(verb, path, strerror(errno));
+		return CW_EXIT_FAILED;
+	}
+	file = fdopen(fd, "w");
+	if (!file)
+		return CW_EXIT_FAILED;
+	fd = -1; /* the stream's now */
+	*ret_file = file;
+	return 0;
 }

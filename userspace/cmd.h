@@ -10,6 +10,7 @@
 int cw_cmd_run(int argc, char **argv);
 int cw_cmd_check(int argc, char **argv);
 int cw_cmd_coverage(int argc, char **argv);
+int cw_cmd_export(int argc, char **argv);
 int cw_cmd_record(int argc, char **argv);
 int cw_cmd_replay(int argc, char **argv);
 int cw_cmd_verify(int argc, char **argv);
@@ -37,5 +38,12 @@ int cw_take_duration(const char *verb, const char *value, unsigned int *ret_seco
 int cw_take_rung(const char *verb, const char *value, enum cw_probe *ret_best);
 /* A moment, or a day: its begin, for --since, or its end, for --until. */
 int cw_take_time(const char *verb, const char *value, bool end, uint64_t *ret_ns);
+
+/*
+ * Opens a file to write into, made with mode 0640, and empties it, unless it is one of the inputs:
+ * evidence is not overwritten. 0, or the status to exit with; what is wrong was said.
+ */
+int cw_output_open(const char *verb, const char *path, char *const *inputs, unsigned int n,
+		   FILE **ret_file);
 
 #endif

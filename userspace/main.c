@@ -11,6 +11,7 @@ static const struct {
 	{ "run", cw_cmd_run, "monitor this machine, flag what nobody granted" },
 	{ "record", cw_cmd_record, "write a trace of this machine, judge nothing" },
 	{ "replay", cw_cmd_replay, "judge a trace: the verdicts of run, or another policy's" },
+	{ "export", cw_cmd_export, "the events of a trace for other tools: JSON, CSV, OCSF, ECS" },
 	{ "verify", cw_cmd_verify, "is a trace whole, unchanged and sealed?" },
 	{ "check", cw_cmd_check, "validate a policy and run its expectation cases" },
 	{ "coverage", cw_cmd_coverage, "what this kernel lets be seen, and what not" },

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * An event made of the fuzzer's bytes, through both forms. Whatever it holds, the JSON is one line
- * of plain UTF-8 whose strings close and whose brackets balance, and the text sends no control byte
- * to a terminal.
+ * An event made of the fuzzer's bytes, through all forms. Whatever it holds, the JSON of each
+ * schema is lines of plain UTF-8 whose strings close and whose brackets balance, the text sends no
+ * control byte to a terminal, and a row of the table has the cells of its header and no formula.
  */
+#include "sink/csv.h"
+#include "sink/ecs.h"
 #include "sink/json.h"
+#include "sink/ocsf.h"
 #include "sink/text.h"
 
 struct input {
@@ -108,6 +111,60 @@ static void check_json(const struct cw_buf *b)
 		abort();
 }
 
+/* The other schemas write a line or two. */
+static void check_lines(void (*put)(struct cw_buf *b, const struct cw_event *e),
+			const struct cw_event *e)
+{
+	cw_auto_buf struct cw_buf all = { 0 };
+
+	put(&all, e);
+	if (!all.len || all.data[all.len - 1] != '\n')
+		abort();
+	for (char *line = all.data, *end; (end = strchr(line, '\n')); line = end + 1) {
+		struct cw_buf one = { .data = line, .len = (size_t)(end - line) + 1 };
+
+		check_json(&one);
+	}
+}
+
+/* Counts the cells of the first row, and looks at how each begins. */
+static size_t check_row(const struct cw_buf *b)
+{
+	const char *s = b->data;
+	size_t cells = 0;
+
+	for (;; s++) {
+		bool quoted = *s == '"';
+
+		s += quoted;
+		if (*s == '=' || *s == '@' || *s == '+' ||
+		    (*s == '-' && !strchr("0123456789", s[1])))
+			abort();
+		for (; quoted ? *s != '"' || s[1] == '"' : !strchr(",\r", *s); s++) {
+			if ((unsigned char)*s < 0x20)
+				abort();
+			s += quoted && *s == '"';
+		}
+		s += quoted;
+		cells++;
+		if (*s != ',')
+			break;
+	}
+	if (strcmp(s, "\r\n"))
+		abort();
+	return cells;
+}
+
+static void check_table(const struct cw_event *e)
+{
+	cw_auto_buf struct cw_buf head = { 0 }, row = { 0 };
+
+	cw_csv_header(&head);
+	cw_csv_event(&row, e);
+	if (check_row(&head) != check_row(&row))
+		abort();
+}
+
 static void check_text(const struct cw_buf *b)
 {
 	uint32_t code;
@@ -147,6 +204,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	e.hub = string(&in);
 	cw_json_event(&json, &e);
 	check_json(&json);
+	e.verdict.technique = string(&in);
+	check_lines(cw_ocsf_event, &e);
+	check_lines(cw_ecs_event, &e);
+	check_table(&e);
 	cw_text_event(&text, &e, &style);
 	check_text(&text);
 	return 0;

@@ -58,6 +58,14 @@ static inline void cw_fclosep(FILE **f)
 		t_;          \
 	})
 
+/* The last component of a path, the path itself if that is empty; NULL for NULL. */
+static inline const char *cw_base_name(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
 static inline bool cw_streq(const char *a, const char *b)
 {
 	return a && b && !strcmp(a, b);

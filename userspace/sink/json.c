@@ -615,6 +615,16 @@ static void out_value(struct out *o, const struct cw_detail *d)
 	OUT_LITERAL(o, "null");
 }
 
+void cw_json_detail(struct cw_buf *b, const struct cw_detail *d)
+{
+	struct out o;
+
+	o.b = b;
+	o.n = 0;
+	out_value(&o, d);
+	out_flush(&o);
+}
+
 static void out_detail(struct out *o, const struct cw_event *e)
 {
 	OUT_LITERAL(o, ",\"detail\":{");

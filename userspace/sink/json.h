@@ -20,6 +20,8 @@
 void cw_json_event(struct cw_buf *b, const struct cw_event *e);
 /* Appends a JSON string with its quotes; NULL gives null. */
 void cw_json_string(struct cw_buf *b, const char *s);
+/* Appends the value of a detail. */
+void cw_json_detail(struct cw_buf *b, const struct cw_detail *d);
 
 /* How values are spelled, for sinks that show the same thing in another form. */
 

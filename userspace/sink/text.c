@@ -87,17 +87,10 @@ static void add_arg(struct cw_buf *b, const char *s)
 		cw_text_safe(b, s);
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = path ? strrchr(path, '/') : NULL;
-
-	return slash && slash[1] ? slash + 1 : path;
-}
-
 /* The executable, not the name that the process gave itself. */
 static void add_program(struct cw_buf *b, const char *exe, const char *comm, uint32_t pid)
 {
-	add_name(b, exe ? base_name(exe) : comm);
+	add_name(b, exe ? cw_base_name(exe) : comm);
 	cw_buf_printf(b, "[%u]", pid);
 }
 
@@ -197,8 +190,7 @@ static void add_user(struct cw_buf *b, const char *name, uint32_t uid)
 		cw_buf_printf(b, "uid %u", uid);
 }
 
-/* Who is behind it, in as few words as can be: the person, else the service or container. */
-static void add_subject(struct cw_buf *b, const struct cw_event *e)
+void cw_text_subject(struct cw_buf *b, const struct cw_event *e)
 {
 	const struct cw_origin *o = &e->origin;
 	const struct cw_process *p = &e->process;
@@ -226,7 +218,7 @@ static void add_subject(struct cw_buf *b, const struct cw_event *e)
 static void add_session(struct cw_buf *b, const struct cw_origin *o, const char *before,
 			const char *after)
 {
-	const char *via = base_name(o->via);
+	const char *via = cw_base_name(o->via);
 	bool ssh = via && !strncmp(via, "sshd", 4);
 	bool session = o->session != CW_NO_UID && o->login_uid != CW_NO_UID;
 
@@ -328,7 +320,7 @@ static void add_access_line(struct cw_buf *b, const struct cw_event *e, unsigned
 		cw_buf_puts(b, "unknown process");
 		return;
 	}
-	add_subject(&who, e);
+	cw_text_subject(&who, e);
 	add_peer(&who, &e->origin);
 	add_session(&who, &e->origin, " (", ")");
 	add_field(b, &who, WHO_WIDTH, max ? max + MIN_WIDTH : 0);
@@ -599,11 +591,11 @@ static void say_exe(struct cw_buf *b, const struct cw_process *p)
 		cw_buf_puts(b, " (deleted)");
 	cw_buf_puts(b, ", sha256 ");
 	cw_text_safe(b, p->exe_sha256);
-	if (p->comm && (!p->exe || strncmp(base_name(p->exe), p->comm, 15)))
+	if (p->comm && (!p->exe || strncmp(cw_base_name(p->exe), p->comm, 15)))
 		add_if(b, ", calls itself ", p->comm);
 }
 
-static void say_command(struct cw_buf *b, const struct cw_process *p)
+void cw_text_command(struct cw_buf *b, const struct cw_process *p)
 {
 	if (!p->argv)
 		cw_buf_puts(b, "unknown");
@@ -648,7 +640,7 @@ static void add_process_lines(struct cw_buf *b, const struct cw_event *e, struct
 	say_exe(t, &e->process);
 	add_line(b, "exe:", t, style);
 	cw_buf_reset(t);
-	say_command(t, &e->process);
+	cw_text_command(t, &e->process);
 	add_line(b, "cmd:", t, style);
 }
 

@@ -26,5 +26,13 @@ void cw_text_event(struct cw_buf *b, const struct cw_event *e, const struct cw_t
  * backslash itself as \\. NULL gives "unknown".
  */
 void cw_text_safe(struct cw_buf *b, const char *s);
+/*
+ * Who is behind an event, in as few words as can be: the person who logged in, else the kernel, the
+ * container, the unit or the origin; then " as USER" if the process runs as another one. What
+ * groups events by person groups by this.
+ */
+void cw_text_subject(struct cw_buf *b, const struct cw_event *e);
+/* The command line as one would type it; control bytes escaped. "unknown" if it is. */
+void cw_text_command(struct cw_buf *b, const struct cw_process *p);
 
 #endif
