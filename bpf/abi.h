@@ -22,8 +22,12 @@
 #define CW_HOLDERS_SIZE	 (1 << 14)
 #define CW_OPENS_SIZE	 (1 << 14)
 #define CW_SYSCALLS_MAX	 512
+#define CW_TOUCH_DEVICES 8 /* the last that a process touched are remembered, */
+#define CW_TOUCH_FILES	 8 /* of each sort so many; the sum is a power of two */
+#define CW_TOUCHES_MAX	 (CW_TOUCH_DEVICES + CW_TOUCH_FILES)
 #define CW_NO_ASSET	 0xffffffffu
 #define CW_ASSET_MAYBE	 0xfffffffdu /* the agent decides, after what fanotify has told */
+#define CW_ASSET_CORE	 0xfffffffcu /* a core dump of a process that had touched something */
 
 /* Which ring a record goes to: cameras and microphones have room of their own. */
 enum cw_ring {
@@ -56,7 +60,20 @@ enum cw_access_op {
 	CW_OP_UNLINK,
 	CW_OP_TRUNCATE,
 	CW_OP_ATTR,
+	CW_OP_PEEK, /* struct cw_record_touch */
 	CW_OP_MAX,
+};
+
+/* By which way a process gets at the memory or the descriptors of another. */
+enum cw_peek_way {
+	CW_PEEK_ATTACH, /* one of the next, the kernel does not say which */
+	CW_PEEK_PTRACE,
+	CW_PEEK_READV,
+	CW_PEEK_WRITEV,
+	CW_PEEK_MEM, /* /proc/PID/mem */
+	CW_PEEK_GETFD,
+	CW_PEEK_CORE, /* it crashed, and the kernel wrote down its memory */
+	CW_PEEK_MAX,
 };
 
 /* Tracepoint rung: what a system call means. From HELD on, only to who holds something. */
@@ -76,6 +93,9 @@ enum cw_syscall_op {
 	CW_SYSCALL_ATTR, /* chmod, chown: the same */
 	CW_SYSCALL_TREE, /* mkdir, rename: the same, and something may have come into a tree */
 	CW_SYSCALL_LINK, /* link: the same */
+	CW_SYSCALL_PTRACE,
+	CW_SYSCALL_VM_READV,
+	CW_SYSCALL_VM_WRITEV,
 	CW_SYSCALL_HELD,
 	CW_SYSCALL_DUP,
 	CW_SYSCALL_FCNTL,
@@ -114,6 +134,7 @@ enum cw_loss {
 	CW_LOSS_USES,	      /* map of uses full */
 	CW_LOSS_PATHS,	      /* a helper failed to read a path */
 	CW_LOSS_ATTEMPTS,     /* half of the ring of the files full: a refusal is not told */
+	CW_LOSS_TOUCHES,      /* map of touches full: who looks into that process is not told */
 	CW_LOSS_MAX,
 };
 
@@ -279,6 +300,22 @@ struct cw_record_move {
 	char path[CW_PATH_SIZE]; /* the new name, leaf first */
 };
 
+/* CW_OP_PEEK: what a process had touched, and who got at that by way of it. */
+struct cw_record_touch {
+	struct cw_record_access access; /* of the object touched; by whom, the actor tells */
+	__u64 touch_ns;
+	__u64 victim_start_ns;
+	struct cw_exe_key victim_exe;
+	__u32 victim_tgid;
+	__u32 way; /* enum cw_peek_way */
+	__u64 target_ino; /* of the file it went into */
+	__u32 target_dev;
+	__u32 path_len;
+	__u32 path_flags;
+	__u32 pad;
+	char path[CW_PATH_SIZE]; /* its name, leaf first */
+};
+
 struct cw_record_exit {
 	struct cw_record hdr;
 	__u64 start_ns;
@@ -349,6 +386,44 @@ struct cw_open {
 	__u32 streamer_tgid;
 	__u32 refs; /* tracepoint rung: descriptors known of it */
 	__u32 access;
+};
+
+enum cw_touch_flag {
+	CW_TOUCH_FORKED = 1 << 0, /* by the process that this one was forked from */
+	CW_TOUCH_EXECED = 1 << 1, /* by the program that ran before: it is not in memory */
+};
+
+/* A watched object that a process opened, received, used or mapped. */
+struct cw_touch {
+	__u64 ino;
+	__u64 open_id;
+	__u64 time_ns; /* 0: none */
+	__u32 dev;
+	__u32 gen;
+	__u32 rdev;
+	__u32 mode;
+	__u32 asset;
+	__u32 access;
+	__u32 flags; /* enum cw_touch_flag */
+	__u32 pad;
+};
+
+struct cw_touched {
+	__u64 start_ns;
+	__u32 next_device; /* where the next goes, modulo */
+	__u32 next_file;
+	struct cw_touch touch[CW_TOUCHES_MAX]; /* devices first */
+};
+
+/* What was told of a touch already. */
+struct cw_told_key {
+	__u64 start_ns; /* of who is told of */
+	__u64 object;	/* inode or device number */
+	__u64 other[2]; /* whose memory, which address */
+	__u32 tgid;
+	__u32 dev;
+	__u32 op; /* enum cw_access_op */
+	__u32 way;
 };
 
 struct cw_use_key {
@@ -438,6 +513,9 @@ _Static_assert(sizeof(struct cw_actor) == 64, "actor");
 _Static_assert(sizeof(struct cw_record_process) == 16 + 384 + 32 + 512 + 512 + 256, "process");
 _Static_assert(sizeof(struct cw_record_access) == 704, "access");
 _Static_assert(sizeof(struct cw_record_move) == 1240, "move");
+_Static_assert(sizeof(struct cw_record_touch) == 704 + 64 + 512, "touch");
+_Static_assert(sizeof(struct cw_touch) == 56, "touch");
+_Static_assert(sizeof(struct cw_told_key) == 48, "told");
 _Static_assert(sizeof(struct cw_open) == 48, "open");
 _Static_assert(sizeof(struct cw_fd) == 56, "descriptor");
 _Static_assert(sizeof(struct cw_found) == 112, "found");

@@ -209,6 +209,7 @@ int exit__descriptors(struct bpf_raw_tracepoint_args *ctx)
  */
 #define ASSET_SEEN(asset) ((asset) + 17)
 #define SEEN_ASSET(seen)  ((seen) - 17)
+#define SEEN_MEMORY	  1 /* not watched, but it may be a /proc/PID/mem */
 
 /*
  * Is there a watched object under descriptor `fd` of the current process, opened, received or
@@ -227,8 +228,10 @@ __noinline int fd_see(__u32 fd, __u32 op)
 		return 0;
 	object_fill(&o, BPF_CORE_READ(file, f_inode), BPF_CORE_READ(file, f_path.dentry),
 		    BPF_CORE_READ(file, f_path.mnt));
-	if (agent_open(&o) || !object_watched(&o))
+	if (agent_open(&o))
 		return 0;
+	if (!object_watched(&o))
+		return tp_peek && o.mode == (S_IFREG | 0600) ? SEEN_MEMORY : 0;
 	d.file = address_of(file);
 	/* An open can only be new: what stands at this address is of a file that went unseen. */
 	if (op == CW_OP_OPEN)
@@ -272,6 +275,32 @@ __noinline int fd_tell(__u32 fd, __u32 op, __u32 access, __u32 seen)
 	return emit_access(&o, &a);
 }
 
+/* Whose memory is it, if it is the memory of a process that touched something? 0: it is not. */
+__noinline int fd_memory(__u32 fd)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct file *file = task_file(task, fd);
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct hlist_node *link;
+	struct pid *pid;
+	const void *text = BPF_CORE_READ(file, f_path.dentry, d_name.name);
+	char name[4] = {};
+	__u32 tgid;
+
+	if (BPF_CORE_READ(inode, i_sb, s_magic) != PROC_MAGIC ||
+	    bpf_probe_read_kernel(name, sizeof(name), text) ||
+	    name[0] != 'm' || name[1] != 'e' || name[2] != 'm' || name[3])
+		return 0;
+	pid = BPF_CORE_READ((struct proc_inode *)((void *)inode -
+			    bpf_core_field_offset(struct proc_inode, vfs_inode)), pid);
+	link = BPF_CORE_READ(pid, tasks[0].first);
+	if (!link)
+		return 0;
+	task = (void *)link - bpf_core_field_offset(struct task_struct, pid_links);
+	tgid = BPF_CORE_READ(task, tgid);
+	return touched_maybe(tgid) && tgid != bpf_get_current_pid_tgid() >> 32 ? tgid : 0;
+}
+
 /*
  * A new descriptor: what had its number is gone. One step after the other, not one inside the
  * other, see fd_left().
@@ -283,7 +312,11 @@ static __always_inline void fd_new(__u32 fd, __u32 op, __u32 access)
 	if (*holder_slot(tgid))
 		fd_check(tgid, fd, 1);
 	seen = fd_see(fd, op);
-	if (seen)
+	if (seen == SEEN_MEMORY) {
+		tgid = fd_memory(fd);
+		if (tgid)
+			peeked(tgid, CW_PEEK_MEM, CW_RUNG_TRACEPOINT, 0);
+	} else if (seen)
 		fd_tell(fd, op, access, seen);
 }
 

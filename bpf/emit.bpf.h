@@ -8,6 +8,7 @@
 
 #include "object.bpf.h"
 #include "task.bpf.h"
+#include "touch.bpf.h"
 
 /* The rest of a record of an access, beyond the object. Small: stacks are 512 bytes in all. */
 struct access {
@@ -278,12 +279,20 @@ static __always_inline int emit_access_of(struct object *o, struct access *a,
 	return 0;
 }
 
+static __always_inline bool is_touch(const struct access *a)
+{
+	return !a->result && (a->op == CW_OP_OPEN || a->op == CW_OP_RECEIVE ||
+			      a->op == CW_OP_USE || a->op == CW_OP_MAP);
+}
+
 /* The same by the current task. */
 CW_GLOBAL int emit_access(struct object *o, struct access *a)
 {
 	if (!o || !a)
 		return 0;
 	announce_current(ring_of(o->mode));
+	if (is_touch(a))
+		touch_note((void *)bpf_get_current_task(), o, a->access, a->file);
 	return emit_access_of(o, a, (void *)bpf_get_current_task());
 }
 

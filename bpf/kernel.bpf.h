@@ -28,6 +28,7 @@ typedef _Bool bool;
 #define MSDOS_MAGIC 0x4d44
 #define EXFAT_MAGIC 0x2011bab0
 #define OVERLAY_MAGIC 0x794c7630
+#define PROC_MAGIC  0x9fa0
 
 #define AF_UNIX	 1
 #define AF_INET	 2
@@ -53,6 +54,7 @@ typedef _Bool bool;
 #define O_ACCMODE_  00000003
 
 #define PF_EXITING   0x00000004
+#define PF_DUMPCORE  0x00000200
 #define PF_KTHREAD   0x00200000
 #define TS_COMPAT    0x0002 /* x86: thread_info.status */
 #define TIF_32BIT_ARM64 22
@@ -173,6 +175,7 @@ typedef struct { int counter; } atomic_t;
 
 struct signal_struct {
 	atomic_t live;
+	int group_exit_code;
 	struct tty_struct *tty;
 } CW_RELOC;
 
@@ -201,6 +204,7 @@ struct upid {
 
 struct pid {
 	unsigned int level;
+	struct hlist_head tasks[1]; /* [PIDTYPE_PID] comes first */
 	struct upid numbers[1];
 } CW_RELOC;
 
@@ -229,6 +233,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
+	struct hlist_node pid_links[1]; /* in the tasks of its pid */
 	__u64 start_boottime; /* since 5.5 (cf25e24db61c) */
 	const struct cred *cred;
 	char comm[16];
@@ -240,6 +245,12 @@ struct task_struct {
 	kuid_t loginuid; /* CONFIG_AUDIT */
 	unsigned int sessionid;
 	struct css_set *cgroups;
+} CW_RELOC;
+
+/* The inode of a file below /proc/PID. */
+struct proc_inode {
+	struct pid *pid;
+	struct inode vfs_inode;
 } CW_RELOC;
 
 struct linux_binprm {

@@ -7,9 +7,9 @@
 #ifndef CW_LIFECYCLE_BPF_H
 #define CW_LIFECYCLE_BPF_H
 
-#include "emit.bpf.h"
 #include "hook.bpf.h"
 #include "hop.bpf.h"
+#include "peek.bpf.h"
 
 /* A thread works on what its creator accepted. */
 static __always_inline void thread_new(struct task_struct *parent, struct task_struct *child)
@@ -60,6 +60,7 @@ int fork__process(struct bpf_raw_tracepoint_args *ctx)
 		thread_new(parent, child);
 		return 0;
 	}
+	touch_inherit(parent, child);
 	p = task_get(parent);
 	if (!p)
 		return 0;
@@ -94,6 +95,7 @@ int exec__process(struct bpf_raw_tracepoint_args *ctx)
 	struct cw_conn conn = {};
 	__u64 sk;
 
+	touch_exec(task);
 	if (!t)
 		return 0;
 	task_exe(t, task);
@@ -131,6 +133,8 @@ int exit__process(struct bpf_raw_tracepoint_args *ctx)
 	bpf_map_delete_elem(&accepted, &tid);
 	if (BPF_CORE_READ(task, signal, live.counter))
 		return 0;
+	if (touched_maybe(tgid))
+		toucher_ends(task, tgid);
 	t = task_lookup(task);
 	if (!t)
 		return 0;

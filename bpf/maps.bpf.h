@@ -24,6 +24,7 @@ const volatile __u32 self_tgid = 0;	/* the agent: its own accesses are not repor
 const volatile bool defer_devices = false; /* the result of a device's open is seen later */
 const volatile bool tp_open = false;	/* system calls tell of opens (else of refusals only) */
 const volatile bool tp_denied = false;	/* system calls tell of refusals */
+const volatile bool tp_peek = false;	/* system calls tell who looks into memory */
 const volatile bool track_fds = false;	/* no hook sees a file's end: follow descriptors */
 const volatile bool io_complete_by_cqe = false;
 /* enum cw_rung of the programs that more than one rung has */
@@ -38,6 +39,7 @@ __u8 majors[CW_MAJORS_MAX];	  /* 1: every character device of this major is watc
 __u8 block_majors[CW_MAJORS_MAX]; /* the same for block devices */
 __u8 inode_filter[CW_FILTER_SIZE]; /* 0: surely no watched inode; else ask the map */
 __u32 holders[CW_HOLDERS_SIZE];	  /* how many descriptors processes of this id modulo size hold */
+__u32 touchers[CW_HOLDERS_SIZE];  /* how many processes of this id modulo size are in `touched` */
 __u32 open_filter[CW_OPENS_SIZE]; /* how many watched open files have an address in this slot */
 __u64 filter_base;		  /* the address of open_filter */
 __u32 touch_asset = CW_NO_ASSET;  /* the agent's next open marks its inode as this asset's */
@@ -240,6 +242,26 @@ struct {
 	__type(key, __u32);
 	__type(value, struct cw_record_process);
 } portraits SEC(".maps");
+
+/*
+ * What a process has touched, by tgid. Full: CW_LOSS_TOUCHES; then it is not told who looks into
+ * that process, and where it connects to.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct cw_touched);
+} touched SEC(".maps");
+
+/* What was told of touches. Full: the oldest goes, and is told again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct cw_told_key);
+	__type(value, __u8);
+} told SEC(".maps");
 
 /* An address as a number, which a pointer with a type is not for the verifier. */
 static __always_inline __u64 address_of(const void *p)

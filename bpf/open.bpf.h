@@ -7,7 +7,7 @@
 #ifndef CW_OPEN_BPF_H
 #define CW_OPEN_BPF_H
 
-#include "emit.bpf.h"
+#include "peek.bpf.h"
 #include "stream.bpf.h"
 
 /*
@@ -81,6 +81,7 @@ static __always_inline void open_forget(__u64 file)
 		__sync_fetch_and_add(&open_filter[address_slot(file)], -1);
 }
 
+/* 1: it is not watched. */
 static __noinline int open_seen(struct file *file, int result, __u32 rung)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
@@ -91,13 +92,16 @@ static __noinline int open_seen(struct file *file, int result, __u32 rung)
 
 	object_fill(&o, BPF_CORE_READ(file, f_inode), BPF_CORE_READ(file, f_path.dentry),
 		    BPF_CORE_READ(file, f_path.mnt));
-	if (agent_open(&o) || !object_watched(&o))
+	if (agent_open(&o))
 		return 0;
+	if (!object_watched(&o))
+		return 1;
 	a.access = access_of(file);
 	if (result) {
 		a.op = CW_OP_DENIED;
 		a.result = result;
-		return emit_access(&o, &a);
+		emit_access(&o, &a);
+		return 0;
 	}
 	device = (o.mode & S_IFMT) == S_IFCHR;
 	/* Whether a driver lets the caller in is known when chrdev_open() returns. */
@@ -105,7 +109,18 @@ static __noinline int open_seen(struct file *file, int result, __u32 rung)
 	if (open && open->pending)
 		return 0;
 	a.file = address_of(file);
-	return emit_access(&o, &a);
+	emit_access(&o, &a);
+	return 0;
+}
+
+/* Who has touched something opens a file for writing that is not watched. */
+static __noinline int written_elsewhere(struct file *file, __u32 rung)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	if (BPF_CORE_READ(task, flags) & PF_DUMPCORE)
+		core_opened(file, rung);
+	return 0;
 }
 
 /*
@@ -116,8 +131,11 @@ static __noinline int open_seen(struct file *file, int result, __u32 rung)
  */
 static __always_inline void on_file_open(enum cw_rung rung, struct file *file, int result)
 {
-	if (file_maybe(rung, file) || touch_tid)
-		open_seen(file, result, rung);
+	if ((file_maybe(rung, file) || touch_tid) && !open_seen(file, result, rung))
+		return;
+	if (!result && FIELD(rung, file, f_mode) & FMODE_WRITE &&
+	    touched_maybe(bpf_get_current_pid_tgid() >> 32))
+		written_elsewhere(file, rung);
 }
 
 HOOK_LSM(file_open, file_open, (struct file *file), (file, 0))

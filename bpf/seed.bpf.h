@@ -46,6 +46,7 @@ static __noinline int found_open(struct task_struct *task, struct file *file, __
 		fd_add(tgid, fd, &d);
 	}
 	announce(task, ring_of(o.mode));
+	touch_note(task, &o, a.access, a.file);
 	return emit_access_of(&o, &a, task);
 }
 

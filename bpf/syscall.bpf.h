@@ -474,6 +474,22 @@ static __always_inline int call_held(struct call *c, __u32 op)
 	return 0;
 }
 
+#define PTRACE_ATTACH_ 16
+#define PTRACE_SEIZE_  0x4206
+
+/*
+ * A look into another process. Its number is that of the caller's own pid namespace: followed where
+ * that is the first. Misses threads that are not the leader.
+ */
+static __always_inline void call_peeked(__u32 tgid, __u32 way)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	if (touched_maybe(tgid) && tgid != bpf_get_current_pid_tgid() >> 32 &&
+	    !BPF_CORE_READ(task, thread_pid, level))
+		peeked(tgid, way, CW_RUNG_TRACEPOINT, 0);
+}
+
 static __always_inline int call_any(struct call *c, __u32 op)
 {
 	switch (op) {
@@ -505,6 +521,16 @@ static __always_inline int call_any(struct call *c, __u32 op)
 	case CW_SYSCALL_ATTR:
 		if (!c->ret)
 			name_changed(op);
+		break;
+	case CW_SYSCALL_PTRACE:
+		if (!c->ret && (c->arg[0] == PTRACE_ATTACH_ || c->arg[0] == PTRACE_SEIZE_))
+			call_peeked(c->arg[1], CW_PEEK_PTRACE);
+		break;
+	case CW_SYSCALL_VM_READV:
+	case CW_SYSCALL_VM_WRITEV:
+		if (c->ret > 0)
+			call_peeked(c->arg[0], op == CW_SYSCALL_VM_READV ? CW_PEEK_READV :
+									    CW_PEEK_WRITEV);
 		break;
 	case CW_SYSCALL_TREE:
 	case CW_SYSCALL_LINK:

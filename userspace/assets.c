@@ -245,6 +245,64 @@ bool cw_assets_identify(struct cw_assets *a, struct cw_event *e,
 	return true;
 }
 
+/* ---- core dumps ---- */
+
+void cw_assets_note_core(struct cw_assets *a, const struct cw_event *e,
+			 const struct cw_decoded_record *r)
+{
+	const struct cw_detail *victim = cw_event_detail(e, "victim_pid");
+	struct cw_core *c = &a->core[a->next_core++ % CW_CORES_MAX];
+
+	free(c->path);
+	c->path = e->asset.path ? strdup(e->asset.path) : NULL;
+	c->ino = r->target_ino;
+	c->dev = r->target_dev;
+	c->victim_pid = victim ? (uint32_t)victim->u : 0;
+	c->object = *r;
+	c->object.target = NULL;
+	c->asset = (struct cw_asset){ .dev_major = e->asset.dev_major,
+				      .dev_minor = e->asset.dev_minor, .inode = e->asset.inode };
+}
+
+/* Who opened it himself and maps it then has been told of. */
+static bool gets_at(const struct cw_event *e)
+{
+	return e->kind == CW_KIND_OPEN || e->kind == CW_KIND_RECEIVE || e->kind == CW_KIND_USE ||
+	       (e->kind == CW_KIND_MAP && cw_event_detail(e, "opener_pid"));
+}
+
+bool cw_assets_core(struct cw_assets *a, const struct cw_event *e,
+		    const struct cw_decoded_record *r, unsigned int *at,
+		    struct cw_event *ret_event)
+{
+	while (gets_at(e) && *at < CW_CORES_MAX) {
+		struct cw_core *c = &a->core[(*at)++];
+
+		if (!c->ino || c->ino != r->ino || c->dev != r->dev)
+			continue;
+		*ret_event = *e;
+		ret_event->kind = CW_KIND_PEEK;
+		ret_event->asset = c->asset;
+		ret_event->asset.path = c->path;
+		ret_event->asset.access = e->asset.access;
+		cw_event_add_string(ret_event, "by", CW_PEEK_BY_CORE);
+		cw_event_add_uint(ret_event, "victim_pid", c->victim_pid);
+		if (e->asset.path)
+			cw_event_add_string(ret_event, "file", e->asset.path);
+		if (cw_assets_identify(a, ret_event, &c->object))
+			return true;
+	}
+	return false;
+}
+
+void cw_assets_free(struct cw_assets *a)
+{
+	for (unsigned int i = 0; i < CW_CORES_MAX; i++)
+		free(a->core[i].path);
+}
+
+/* ---- refused opens ---- */
+
 /* Where the path of a call leads, seen with the caller's root, directory and descriptors. */
 static int open_named(const struct cw_event *e, const struct cw_decoded_record *r)
 {

@@ -11,6 +11,18 @@
 #include "policy/policy.h"
 #include "source/watch.h"
 
+#define CW_CORES_MAX 32
+
+/* What is in a core dump: one object that its process had touched. */
+struct cw_core {
+	uint64_t ino; /* of the core */
+	uint32_t dev;
+	uint32_t victim_pid;
+	struct cw_decoded_record object;
+	struct cw_asset asset;
+	char *path; /* of the object; NULL: unknown */
+};
+
 struct cw_assets {
 	struct cw_kernel *kernel;
 	struct cw_watch *watch;
@@ -23,6 +35,8 @@ struct cw_assets {
 		char node[128];
 	} stand_in[CW_ASSETS_MAX];
 	unsigned int n_stand_ins;
+	struct cw_core core[CW_CORES_MAX]; /* the oldest goes */
+	unsigned int next_core;
 	char real_name[4096]; /* of the object that was looked up last */
 };
 
@@ -41,6 +55,17 @@ void cw_assets_refresh_devices(struct cw_assets *a);
  */
 bool cw_assets_identify(struct cw_assets *a, struct cw_event *e,
 			const struct cw_decoded_record *r);
+/* A core dump that was written: what `e` was about is in it. */
+void cw_assets_note_core(struct cw_assets *a, const struct cw_event *e,
+			 const struct cw_decoded_record *r);
+/*
+ * An access to a core dump becomes one to what is in it: *at counts, from 0. False: nothing
+ * (more) is known to be in it. Strings live until the next call.
+ */
+bool cw_assets_core(struct cw_assets *a, const struct cw_event *e,
+		    const struct cw_decoded_record *r, unsigned int *at,
+		    struct cw_event *ret_event);
+void cw_assets_free(struct cw_assets *a);
 /* Finds the object of a call that named it by path; the same answer. */
 bool cw_assets_look_up(struct cw_assets *a, struct cw_event *e, struct cw_decoded_record *r);
 

@@ -143,6 +143,16 @@ static void take_canary(struct pipeline *p, int answer)
 		deliver_canary(p, true, NULL);
 }
 
+/* Who gets at a core dump gets at what the process had touched that it is of. */
+static void take_core(struct pipeline *p, const struct cw_event *e,
+		      const struct cw_decoded_record *d)
+{
+	struct cw_event peek;
+
+	for (unsigned int at = 0; cw_assets_core(&p->assets, e, d, &at, &peek);)
+		cw_pipeline_deliver_access(p, &peek, d->proc);
+}
+
 static int take_record(void *ctx, const struct cw_record *r, size_t size)
 {
 	struct pipeline *p = ctx;
@@ -188,6 +198,12 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 			take_canary(p, answer);
 		return 0;
 	}
+	if (d.asset == CW_ASSET_CORE) {
+		take_core(p, &e, &d);
+		return 0;
+	}
+	if (e.kind == CW_KIND_PEEK && d.target_ino)
+		cw_assets_note_core(&p->assets, &e, &d);
 	if (d.type == CW_DECODED_ATTEMPT ? cw_assets_look_up(&p->assets, &e, &d) :
 					   cw_assets_identify(&p->assets, &e, &d))
 		cw_pipeline_deliver_access(p, &e, d.proc);
@@ -204,7 +220,7 @@ static void tell_losses(struct pipeline *p)
 {
 	static const char *const names[] = {
 		"devices", "files", "processes", "tasks", "opens", "inodes", "executables",
-		"connections", "streams", "uses", "paths", "attempts",
+		"connections", "streams", "uses", "paths", "attempts", "touches",
 	};
 	struct cw_loss_count losses[CW_LOSS_MAX];
 	struct cw_recorder_loss trace;
@@ -734,6 +750,7 @@ static void summary(const struct pipeline *p)
 static void free_pipeline(struct pipeline *p)
 {
 	cw_canary_stop(&p->canary);
+	cw_assets_free(&p->assets);
 	for (unsigned int i = 0; i < p->n_rescans; i++)
 		free(p->rescan[i].path);
 	cw_decode_free(p->decode);

@@ -20,8 +20,8 @@ declare -gA EXCLUDED=(
 	[denied-number]="denied: the object is looked up after the call; its node is gone by then"
 	[link]="names: a further name that is gone again at once"
 	[shared-table]="use: a table that two processes share"
+	[core]="peek: who reads a core dump"
 	# Not of this version: no hook yet.
-	[peek-heap]="none: peek" [proc-mem]="none: peek" [ptrace]="none: peek" [core]="none: peek"
 	[raw-disk]="none: rawdisk" [raw-node]="none: rawdisk" [raw-parent]="none: rawdisk"
 	[raw-loop]="none: rawdisk" [raw-image]="none: rawdisk"
 	[mount-over]="none: mount" [mount-over-here]="none: mount" [unmount]="none: mount"
@@ -33,6 +33,7 @@ declare -gA KIND=(
 	[scm-rights]=receive [pidfd-getfd]=receive
 	[fork-read]=use [sendfile]=use [splice]=use [copy-range]=use
 	[map]=map
+	[peek-heap]=peek [proc-mem]=peek [ptrace]=peek
 	[rename]=rename [link]=link [unlink]=unlink [truncate]=truncate [ftruncate]=truncate
 	[chmod]=attr [chown]=attr [acl]=attr [denied-nobody]=denied
 )

@@ -22,11 +22,6 @@ FRAMES=12
 # case<TAB>why it is not seen
 NOT_YET=$'
 dmabuf\tthe buffer is shared as a file of its own, which is not followed
-peek-heap\trow 20: memory of other processes is not watched
-peek-frame\trow 20
-proc-mem\trow 20
-ptrace\trow 21
-core\trow 22
 acl\trow 24: access lists are set by another hook
 raw-disk\trow 25: the disk below the recordings is not an asset yet
 raw-node\trow 25
@@ -104,6 +99,8 @@ camera_names() { rows 1 13 camera 30; }
 file_names() { rows 1 13 file 36; }
 camera_descriptors() { rows 14 19 camera 9; }
 file_descriptors() { rows 14 19 file 10; }
+camera_memory() { rows 20 22 camera 5; looked_into camera; }
+file_memory() { rows 20 22 file 4; looked_into file; }
 changes() { rows 24 24 file 4; rows 24 24 camera 2; }
 outside() { rows 0 0 file 2; }
 other_nodes() { rows 28 29 file 8; }
@@ -121,6 +118,15 @@ kinds() {
 node_kinds() {
 	none camera 'select((.case | IN("rename", "link", "unlink")) and
 		(.case as $k | [.seen[] | select(.kind == $k)] | length) == 0)'" | $brief"
+}
+
+# Each look into memory says how it was done, and into whose.
+looked_into() {
+	none "$1" '({"peek-heap": "process_vm_readv", "peek-frame": "process_vm_readv",
+		"proc-mem": "/proc/PID/mem", "ptrace": "ptrace", "core": "core dump",
+		"pidfd-getfd": "pidfd_getfd"})[.case] as $by |
+		select($by and (.c.from_pid as $from | [.seen[] | select(.kind == "peek" and
+			.detail.by == $by and .detail.victim_pid == $from)] | length) != 1)'" | $brief"
 }
 
 handed_over() {
@@ -197,6 +203,8 @@ scenario "camera: every name and every call of rows 1 to 13 is seen" camera_name
 scenario "recording: every name and every call of rows 1 to 13 is seen" file_names
 scenario "camera: descriptors and bytes of rows 14 to 19 are seen" camera_descriptors
 scenario "recording: descriptors and bytes of rows 14 to 19 are seen" file_descriptors
+scenario "camera: who reads the memory of a process that holds it is seen" camera_memory
+scenario "recording: who reads the memory of a process that holds it is seen" file_memory
 scenario "ways that are not in the catalogue are seen" outside
 scenario "cut files, changed modes and owners are seen" changes
 scenario "other nodes and microphones are seen, playback is none" other_nodes

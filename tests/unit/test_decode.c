@@ -787,6 +787,40 @@ static void test_lies(void **state)
 	assert_null(e.process.comm);
 }
 
+static void test_peek(void **state)
+{
+	struct cw_record_touch t = {
+		.access = opened(7, 70, ""), .touch_ns = 3500000000ULL, .victim_tgid = 5,
+		.victim_start_ns = 50, .victim_exe = { .ino = 60 }, .way = CW_PEEK_CORE,
+		.target_ino = 44, .target_dev = CW_MKDEV(8, 2),
+	};
+	struct cw_decoded_record ret;
+	struct cw_event e;
+
+	t.access.hdr.size = sizeof(t);
+	t.access.op = CW_OP_PEEK;
+	t.path_len = names(t.path, sizeof(t.path), "var/core");
+	give(*state, &t, &e, &ret);
+	assert_int_equal(e.kind, CW_KIND_PEEK);
+	assert_string_equal(string_of(&e, "by"), "core dump");
+	assert_int_equal(uint_of(&e, "victim_pid"), 5);
+	assert_int_equal(uint_of(&e, "victim_start_ns"), 50);
+	assert_string_equal(string_of(&e, "victim_exe"), "/exe/60");
+	assert_string_equal(string_of(&e, "file"), "/var/core");
+	assert_true(cw_event_detail(&e, "age")->d == 1.5);
+	assert_int_equal(ret.target_ino, 44);
+	assert_int_equal(ret.target_dev, CW_MKDEV(8, 2));
+	/* A way that this version does not know; no file. */
+	t.way = 99;
+	t.target_ino = 0;
+	give(*state, &t, &e, &ret);
+	assert_string_equal(string_of(&e, "by"), "unknown");
+	assert_null(cw_event_detail(&e, "file"));
+	/* What an access has no room for. */
+	t.access.hdr.size = sizeof(t.access);
+	assert_int_equal(cw_decode_record(*state, &t, sizeof(t), &e, &ret), -EBADMSG);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -798,7 +832,7 @@ int main(void)
 		T(test_rescan), T(test_path_by_open_id), T(test_exec), T(test_exec_itself),
 		T(test_exec_on_socket), T(test_twice), T(test_argv), T(test_record_lost),
 		T(test_seeded), T(test_bounded), T(test_ended), T(test_same_pid),
-		T(test_malformed), T(test_lies),
+		T(test_malformed), T(test_lies), T(test_peek),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -413,6 +413,7 @@ static const enum cw_kind kinds[] = {
 	[CW_OP_CREATE] = CW_KIND_CREATE,     [CW_OP_RENAME] = CW_KIND_RENAME,
 	[CW_OP_LINK] = CW_KIND_LINK,	     [CW_OP_UNLINK] = CW_KIND_UNLINK,
 	[CW_OP_TRUNCATE] = CW_KIND_TRUNCATE, [CW_OP_ATTR] = CW_KIND_ATTR,
+	[CW_OP_PEEK] = CW_KIND_PEEK,
 };
 
 _Static_assert(CW_ARRAY_SIZE(kinds) == CW_OP_MAX, "an operation lacks its kind");
@@ -512,13 +513,50 @@ static void add_move(struct cw_decode *d, struct cw_event *e, const struct cw_re
 		cw_event_add_uint(e, "replaced_inode", m->replaced_ino);
 }
 
+static const char *const peek_ways[] = {
+	[CW_PEEK_ATTACH] = "attach",		  [CW_PEEK_PTRACE] = "ptrace",
+	[CW_PEEK_READV] = "process_vm_readv",	  [CW_PEEK_WRITEV] = "process_vm_writev",
+	[CW_PEEK_MEM] = "/proc/PID/mem",	  [CW_PEEK_GETFD] = "pidfd_getfd",
+	[CW_PEEK_CORE] = CW_PEEK_BY_CORE,
+};
+
+_Static_assert(CW_ARRAY_SIZE(peek_ways) == CW_PEEK_MAX, "a way to look lacks its name");
+
+/* What was touched once, and is got at now by way of the process that did. */
+static void add_touch(struct cw_decode *d, struct cw_event *e, const struct cw_record_touch *t,
+		      struct cw_decoded_record *ret)
+{
+	const char *exe = exe_known(&t->victim_exe) ?
+				  d->ops.exe_path(d->ops.ctx, &t->victim_exe) : NULL;
+
+	cw_event_add_string(e, "by", t->way < CW_PEEK_MAX ? peek_ways[t->way] : "unknown");
+	cw_event_add_uint(e, "victim_pid", t->victim_tgid);
+	cw_event_add_uint(e, "victim_start_ns", t->victim_start_ns);
+	if (exe)
+		cw_event_add_string(e, "victim_exe", exe);
+	cw_event_add_double(e, "age", seconds_between(t->touch_ns, t->access.hdr.time_ns));
+	if (!t->target_ino)
+		return;
+	ret->target = turn_path(d, &d->target, t->path, t->path_len, t->path_flags, CW_NO_ASSET);
+	ret->target_ino = t->target_ino;
+	ret->target_dev = t->target_dev;
+	if (ret->target)
+		cw_event_add_string(e, "file", ret->target);
+}
+
+static bool is_about_touch(uint32_t op)
+{
+	return op == CW_OP_PEEK;
+}
+
 static int decode_access(struct cw_decode *d, const struct cw_record_access *r, size_t size,
 			 struct cw_event *e, struct cw_decoded_record *ret)
 {
 	const struct cw_actor *a = &r->actor;
 	struct cw_proc *p;
 
-	if (r->op >= CW_OP_MAX)
+	if (r->op >= CW_OP_MAX ||
+	    (is_about_touch(r->op) && size < sizeof(struct cw_record_touch)))
 		return -EBADMSG;
 	e->kind = kinds[r->op];
 	e->result = r->result;
@@ -528,6 +566,8 @@ static int decode_access(struct cw_decode *d, const struct cw_record_access *r, 
 	add_details(e, r);
 	if (size >= sizeof(struct cw_record_move) && (r->op == CW_OP_RENAME || r->op == CW_OP_LINK))
 		add_move(d, e, (const struct cw_record_move *)r);
+	if (is_about_touch(r->op))
+		add_touch(d, e, (const struct cw_record_touch *)r, ret);
 	ret->type = CW_DECODED_EVENT;
 	ret->proc = p;
 	ret->asset = r->asset;

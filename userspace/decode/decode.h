@@ -11,6 +11,8 @@
 
 struct cw_decode;
 
+#define CW_PEEK_BY_CORE "core dump" /* detail `by` of a peek */
+
 /* Questions that decode asks its surroundings. */
 struct cw_decode_ops {
 	void *ctx;
@@ -45,6 +47,9 @@ struct cw_decoded_record {
 	const char *path; /* attempt: as given; rescan: where */
 	const char *base; /* attempt: what a relative path starts from; NULL: unknown */
 	int32_t dirfd;
+	const char *target;  /* the file that it went into; NULL: unknown */
+	uint64_t target_ino; /* 0: none */
+	uint32_t target_dev;
 };
 
 /*

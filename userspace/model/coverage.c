@@ -6,7 +6,8 @@ static const char *const names[] = {
 	[CW_CAP_RECEIVE] = "receive",	[CW_CAP_USE] = "use",
 	[CW_CAP_MAP] = "map",		[CW_CAP_CLOSE] = "close",
 	[CW_CAP_STREAM] = "stream",	[CW_CAP_NAMES] = "names",
-	[CW_CAP_ATTRIBUTES] = "attributes", [CW_CAP_PROCESS] = "process",
+	[CW_CAP_ATTRIBUTES] = "attributes", [CW_CAP_PEEK] = "peek",
+	[CW_CAP_PROCESS] = "process",
 	[CW_CAP_CONNECTION] = "connection", [CW_CAP_SEED] = "seed",
 };
 

@@ -113,6 +113,9 @@ static const struct {
 	{ __NR_ftruncate, NR32(93), CW_SYSCALL_FTRUNCATE, CW_CAP_ATTRIBUTES },
 	{ __NR_ioctl, NR32(54), CW_SYSCALL_IOCTL, CW_CAP_USE },
 	{ __NR_mmap, -1, CW_SYSCALL_MMAP, CW_CAP_MAP },
+	{ __NR_ptrace, NR32(26), CW_SYSCALL_PTRACE, CW_CAP_PEEK },
+	{ __NR_process_vm_readv, NR32(347), CW_SYSCALL_VM_READV, CW_CAP_PEEK },
+	{ __NR_process_vm_writev, NR32(348), CW_SYSCALL_VM_WRITEV, CW_CAP_PEEK },
 };
 
 static bool by_syscall(const struct cw_ladder *l, enum cw_capability c)
@@ -153,6 +156,7 @@ static void configure(struct probes_bpf *skel, const struct cw_ladder *l)
 	skel->rodata->close_rung = (__u8)l->coverage.row[CW_CAP_CLOSE].rung;
 	skel->rodata->tp_open = by_syscall(l, CW_CAP_OPEN);
 	skel->rodata->tp_denied = by_syscall(l, CW_CAP_DENIED);
+	skel->rodata->tp_peek = by_syscall(l, CW_CAP_PEEK);
 	skel->rodata->track_fds = by_syscall(l, CW_CAP_OPEN);
 	skel->rodata->io_complete_by_cqe = l->io_complete_by_cqe;
 	fill_syscalls(skel, l);

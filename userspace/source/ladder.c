@@ -25,6 +25,7 @@
 #define BLIND_CONNECTION \
 	"protocols other than TCP; what a proxy passes on by UNIX sockets or pipes; which of its " \
 	"peers a server serves whose threads share the work"
+#define BLIND_CORE "who reads a core dump that a handler took through a pipe"
 #define BLIND_REFUSED "whether a security module refuses it then"
 
 #define CAPABLE(prefix) prefix "capable_wrt_inode|" prefix "capable_wrt_inode_v5_10"
@@ -122,6 +123,16 @@ static const struct cw_way ways[] = {
 	  "who changed a mode or an owner through a name outside the tree", BETTER_HOOKS,
 	  CW_NEEDS_NOTHING },
 
+	{ CW_CAP_PEEK, CW_PROBE_LSM, { "lsm__ptrace_access_check" }, BLIND_CORE, NULL,
+	  CW_NEEDS_FILES },
+	{ CW_CAP_PEEK, CW_PROBE_FENTRY, { "fexit__ptrace_access_check" }, BLIND_CORE, NULL,
+	  CW_NEEDS_FILES },
+	{ CW_CAP_PEEK, CW_PROBE_KPROBE, { "kprobe__ptrace_access_check" },
+	  BLIND_CORE "; " BLIND_REFUSED, BETTER_TRAMPOLINE, CW_NEEDS_FILES },
+	{ CW_CAP_PEEK, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
+	  "who reads a core dump; ptrace and process_vm_readv by a thread's number or out of a "
+	  "container; /proc/PID/mem by io_uring", BETTER_HOOKS, CW_NEEDS_DESCRIPTORS },
+
 	{ CW_CAP_PROCESS, CW_PROBE_TRACEPOINT,
 	  { "fork__process", "exec__process", "exit__process" }, "", NULL, CW_NEEDS_NOTHING },
 
@@ -190,6 +201,7 @@ static const struct {
 	HOOKS("inode_link", 3),
 	HOOKS("inode_mkdir", 3),
 	HOOKS("inode_mknod", 4),
+	HOOKS("ptrace_access_check", 2),
 	HOOKS_VOID("file_free", "file_free_security"),
 	HOOKS_VOID("inode_free", "inode_free_security"),
 	HOOKS_VOID("sock_graft", "sock_graft"),

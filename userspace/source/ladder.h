@@ -10,7 +10,7 @@
 #include "model/coverage.h"
 
 #define CW_RUNG_PROGRAMS_MAX 8
-#define CW_PROGRAMS_MAX	     48
+#define CW_PROGRAMS_MAX	     96
 
 /* One way to a capability: all its programs, or the way is not there. */
 struct cw_way {

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Another process's memory: what it took out of a camera or a recording can be read there without
+ * ever touching the device or the file. Told for each object that it touched, once for each process
+ * that looks, and way.
+ */
+#ifndef CW_PEEK_BPF_H
+#define CW_PEEK_BPF_H
+
+#include "emit.bpf.h"
+#include "hook.bpf.h"
+
+#define PTRACE_MODE_ATTACH_ 0x02
+#define PTRACE_MODE_FSCREDS_ 0x08
+#define CORE_DUMPED 0x80 /* in an exit code */
+
+#if defined(__TARGET_ARCH_x86)
+#define NR_PTRACE 101
+#define NR_VM_READV 310
+#define NR_VM_WRITEV 311
+#define NR_READ 0
+#define NR_PREAD 17
+#define NR_READV 19
+#define NR_PREADV 295
+#else
+#define NR_PTRACE 117
+#define NR_VM_READV 270
+#define NR_VM_WRITEV 271
+#define NR_READ 63
+#define NR_PREAD 67
+#define NR_READV 65
+#define NR_PREADV 69
+#endif
+#define NR_GETFD 438
+
+/* Who looks into whom, and how. */
+struct peek {
+	__u32 way; /* enum cw_peek_way */
+	__u32 rung;
+	__u32 tgid; /* whose memory it is */
+	__u32 pad;
+	__u64 start_ns;
+	struct cw_exe_key exe;
+	__u64 file; /* what a core goes into; 0: not known */
+};
+
+static __always_inline void peek_target(struct cw_record_touch *r, struct file *file)
+{
+	struct path_result path = {};
+
+	r->target_ino = 0;
+	r->target_dev = 0;
+	if (file) {
+		r->target_ino = BPF_CORE_READ(file, f_inode, i_ino);
+		r->target_dev = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
+		path_write(r->path, BPF_CORE_READ(file, f_path.dentry),
+			   BPF_CORE_READ(file, f_path.mnt), CW_NO_ASSET, &path);
+	}
+	r->path_len = path.len;
+	r->path_flags = path.flags;
+	r->pad = 0;
+}
+
+/* One object that the victim touched. Global: read once by the verifier, not at every turn. */
+CW_GLOBAL int peek_tell(struct peek *p, __u32 index)
+{
+	struct access a = { .op = CW_OP_PEEK, .access = CW_ABI_READ, .fd = ~0u };
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct cw_told_key key = { .op = CW_OP_PEEK };
+	struct cw_record_touch *r;
+	struct cw_touched *t;
+	struct cw_touch *c;
+	struct object o;
+	enum cw_ring ring;
+	__u32 tgid;
+
+	if (!p)
+		return 0;
+	tgid = p->tgid;
+	t = bpf_map_lookup_elem(&touched, &tgid);
+	if (!t || t->start_ns != p->start_ns)
+		return 0;
+	c = touch_at(t, index);
+	if (!c->time_ns || c->flags & CW_TOUCH_EXECED)
+		return 0;
+	object_of_touch(&o, c);
+	ring = ring_of(o.mode);
+	key.tgid = bpf_get_current_pid_tgid() >> 32;
+	key.start_ns = task_start(task);
+	key.object = ring == CW_RING_DEVICES ? o.rdev : o.ino;
+	key.dev = o.dev;
+	key.way = p->way;
+	key.other[0] = p->start_ns;
+	key.other[1] = tgid;
+	if (!told_first(&key))
+		return 0;
+	r = reserve_record(ring, sizeof(*r), CW_RECORD_ACCESS,
+			   ring == CW_RING_DEVICES ? CW_LOSS_DEVICES : CW_LOSS_FILES);
+	if (!r)
+		return -1;
+	a.rung = p->rung;
+	access_write(&r->access, &o, &a, task);
+	r->access.open_id = c->open_id;
+	r->touch_ns = c->time_ns;
+	r->victim_start_ns = p->start_ns;
+	r->victim_tgid = tgid;
+	r->victim_exe = p->exe;
+	r->way = p->way;
+	peek_target(r, (void *)p->file);
+	bpf_ringbuf_submit(r, 0);
+	return 0;
+}
+
+/* The victim touched something, as far as the array knows. */
+static __noinline int peeked(__u32 tgid, __u32 way, __u32 rung, __u64 file)
+{
+	struct cw_touched *t = bpf_map_lookup_elem(&touched, &tgid);
+	struct cw_task *task = bpf_map_lookup_elem(&tasks, &tgid);
+	struct peek p = { .way = way, .rung = rung, .tgid = tgid, .file = file };
+
+	if (!t || is_agent())
+		return 0;
+	p.start_ns = t->start_ns;
+	if (task && task->start_ns == t->start_ns)
+		p.exe = task->exe;
+	/* Here, not in peek_tell(): functions under way share a stack of 512 bytes. */
+	announce_current(CW_RING_DEVICES);
+	announce_current(CW_RING_FILES);
+	for (__u32 i = 0; i < CW_TOUCHES_MAX; i++)
+		peek_tell(&p, i);
+	return 0;
+}
+
+/*
+ * The current process ends, by a signal that made the kernel write down its memory, or without. The
+ * handler of core dumps got them through a pipe, if no file was seen (core_opened).
+ */
+static __noinline void toucher_ends(struct task_struct *task, __u32 tgid)
+{
+	if (BPF_CORE_READ(task, signal, group_exit_code) & CORE_DUMPED)
+		peeked(tgid, CW_PEEK_CORE, CW_RUNG_TRACEPOINT, 0);
+	touch_end(tgid);
+}
+
+/*
+ * The kernel makes a file for the memory of the current process. Whoever opens that file later gets
+ * at what the process had.
+ */
+static __noinline int core_opened(struct file *file, __u32 rung)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+
+	inode_set(BPF_CORE_READ(inode, i_ino), BPF_CORE_READ(inode, i_sb, s_dev),
+		  inode_generation(inode), CW_ASSET_CORE);
+	return peeked(bpf_get_current_pid_tgid() >> 32, CW_PEEK_CORE, rung, address_of(file));
+}
+
+/* Kernels before 5.15 do not let a program see the registers (dd6e10fbd9f8). */
+static __always_inline __u32 peek_way(__u32 mode)
+{
+	struct pt_regs *regs;
+	__u64 nr;
+
+	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+		return mode & PTRACE_MODE_FSCREDS_ ? CW_PEEK_MEM : CW_PEEK_ATTACH;
+	regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+#if defined(__TARGET_ARCH_x86)
+	nr = BPF_CORE_READ(regs, orig_ax);
+#else
+	nr = (__u32)BPF_CORE_READ(regs, syscallno);
+#endif
+	if (mode & PTRACE_MODE_FSCREDS_)
+		/* The stack of a process and the call it is in are asked for like its memory. */
+		return nr == NR_READ || nr == NR_PREAD || nr == NR_READV || nr == NR_PREADV ?
+			       CW_PEEK_MAX : CW_PEEK_MEM;
+	switch (nr) {
+	case NR_PTRACE: return CW_PEEK_PTRACE;
+	case NR_VM_READV: return CW_PEEK_READV;
+	case NR_VM_WRITEV: return CW_PEEK_WRITEV;
+	case NR_GETFD: return CW_PEEK_GETFD;
+	}
+	return CW_PEEK_ATTACH;
+}
+
+static __noinline int peek_asked(__u32 tgid, __u32 mode, __u32 rung)
+{
+	__u32 way;
+
+	if (bpf_get_current_pid_tgid() >> 32 == tgid)
+		return 0;
+	way = peek_way(mode);
+	return way == CW_PEEK_MAX ? 0 : peeked(tgid, way, rung, 0);
+}
+
+/*
+ * The one question before ptrace(2) attaches or seizes, before process_vm_readv and _writev,
+ * /proc/PID/mem and pidfd_getfd. Since 5.7. Misses:
+ * PTRACE_TRACEME, by which a process asks its parent to look, before it has touched anything.
+ */
+static __always_inline void on_ptrace_access_check(enum cw_rung rung, struct task_struct *child,
+						   unsigned int mode)
+{
+	__u32 tgid = FIELD(rung, child, tgid);
+
+	if (mode & PTRACE_MODE_ATTACH_ && touched_maybe(tgid))
+		peek_asked(tgid, mode, rung);
+}
+
+HOOK(ptrace_access_check, (struct task_struct *child, unsigned int mode), (child, mode))
+
+#endif
