@@ -2,6 +2,7 @@
 /* How every verb reads its options and says what is wrong with them. */
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "cmd.h"
 #include "model/coverage.h"
@@ -68,12 +69,41 @@ int cw_take_rung(const char *verb, const char *value, enum cw_probe *ret_best)
 	return cw_usage_error(verb, "--rung is lsm, fentry, kprobe or tracepoint, not ", value);
 }
 
+/* "-2h" */
+static int parse_ago(const char *value, uint64_t *ret_ns)
+{
+	static const struct {
+		char unit;
+		unsigned int seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	size_t len = strlen(value);
+	uint64_t n, now = (uint64_t)time(NULL);
+	char digits[16];
+
+	if (*value != '-' || len < 3 || len - 2 >= sizeof(digits))
+		return -EINVAL;
+	memcpy(digits, value + 1, len - 2);
+	digits[len - 2] = '\0';
+	if (cw_policy_parse_uint(digits, DURATION_MAX, &n))
+		return -EINVAL;
+	for (size_t i = 0; i < CW_ARRAY_SIZE(units); i++) {
+		if (units[i].unit != value[len - 1])
+			continue;
+		n *= units[i].seconds;
+		*ret_ns = n < now ? (now - n) * CW_NSEC_PER_SEC : 0;
+		return 0;
+	}
+	return -EINVAL;
+}
+
 int cw_take_time(const char *verb, const char *value, bool end, uint64_t *ret_ns)
 {
-	if (!cw_policy_parse_time(value, 0, end, ret_ns))
+	if (!cw_policy_parse_time(value, 0, end, ret_ns) || !parse_ago(value, ret_ns))
 		return 0;
-	return cw_usage_error(verb, end ? "--until is a time like 2026-11-24T04:30:00Z, not " :
-					  "--since is a time like 2026-11-24T04:30:00Z, not ",
+	return cw_usage_error(verb, end ? "--until is a time like 2026-11-24T04:30:00Z, or -2h for "
+					  "two hours ago, not " :
+					  "--since is a time like 2026-11-24T04:30:00Z, or -2h for "
+					  "two hours ago, not ",
 			      value);
 }
 

@@ -13,6 +13,7 @@ int cw_cmd_coverage(int argc, char **argv);
 int cw_cmd_export(int argc, char **argv);
 int cw_cmd_record(int argc, char **argv);
 int cw_cmd_replay(int argc, char **argv);
+int cw_cmd_query(int argc, char **argv);
 int cw_cmd_verify(int argc, char **argv);
 
 /* ---- what they share: cmd.c ---- */
@@ -36,7 +37,10 @@ int cw_read_options(const struct cw_verb *v, void *into, int argc, char **argv);
 int cw_take_format(const char *verb, const char *value, enum cw_format *ret_format);
 int cw_take_duration(const char *verb, const char *value, unsigned int *ret_seconds);
 int cw_take_rung(const char *verb, const char *value, enum cw_probe *ret_best);
-/* A moment, or a day: its begin, for --since, or its end, for --until. */
+/*
+ * A moment, or a day: its begin, for --since, or its end, for --until. Or so long ago by the clock
+ * of this machine: -90s, -30m, -2h, -7d.
+ */
 int cw_take_time(const char *verb, const char *value, bool end, uint64_t *ret_ns);
 
 /*

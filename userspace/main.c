@@ -12,6 +12,7 @@ static const struct {
 	{ "record", cw_cmd_record, "write a trace of this machine, judge nothing" },
 	{ "replay", cw_cmd_replay, "judge a trace: the verdicts of run, or another policy's" },
 	{ "export", cw_cmd_export, "the events of a trace for other tools: JSON, CSV, OCSF, ECS" },
+	{ "query", cw_cmd_query, "who touched what, from traces; counted by person, day, ..." },
 	{ "verify", cw_cmd_verify, "is a trace whole, unchanged and sealed?" },
 	{ "check", cw_cmd_check, "validate a policy and run its expectation cases" },
 	{ "coverage", cw_cmd_coverage, "what this kernel lets be seen, and what not" },

@@ -141,6 +141,32 @@ const struct cw_detail *cw_event_detail(const struct cw_event *e, const char *ke
 	return NULL;
 }
 
+uint32_t cw_origin_login(const struct cw_origin *o, const char **ret_name)
+{
+	bool here = o->login_uid != CW_NO_UID;
+
+	if (!here && (!o->hop_local || o->hop_login_uid == CW_NO_UID))
+		return CW_NO_UID;
+	*ret_name = here ? o->login_user : o->hop_login_user;
+	return here ? o->login_uid : o->hop_login_uid;
+}
+
+unsigned int cw_origin_peer(const struct cw_origin *o, const void **ret_addr)
+{
+	if (o->family == AF_INET) {
+		*ret_addr = &o->peer.v4;
+		return 4;
+	}
+	if (o->family != AF_INET6)
+		return 0;
+	if (IN6_IS_ADDR_V4MAPPED(&o->peer.v6)) {
+		*ret_addr = &o->peer.v6.s6_addr[12];
+		return 4;
+	}
+	*ret_addr = &o->peer.v6;
+	return 16;
+}
+
 bool cw_kind_is_access(enum cw_kind kind)
 {
 	return kind <= CW_KIND_EGRESS;

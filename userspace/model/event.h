@@ -258,6 +258,14 @@ void cw_event_add_time(struct cw_event *e, const char *key, uint64_t ns);
 /* The detail of that key, or NULL. */
 const struct cw_detail *cw_event_detail(const struct cw_event *e, const char *key);
 
+/*
+ * The uid of the person who logged in, be it at the other end of a connection of this machine, and
+ * the name (NULL: unknown). CW_NO_UID: nobody did, and *ret_name is not set.
+ */
+uint32_t cw_origin_login(const struct cw_origin *o, const char **ret_name);
+/* The peer's address and its size in bytes; IPv4 inside IPv6 is IPv4. 0: no peer. */
+unsigned int cw_origin_peer(const struct cw_origin *o, const void **ret_addr);
+
 /* True for kinds that policy judges as an access to an asset. */
 bool cw_kind_is_access(enum cw_kind kind);
 

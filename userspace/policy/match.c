@@ -210,27 +210,10 @@ static bool any_origin(const struct cw_policy_cond *c, enum cw_origin_type type)
 	return false;
 }
 
-/* The peer's address and its size in bytes; IPv4 inside IPv6 is IPv4. 0: no peer. */
-static unsigned int peer_of(const struct cw_origin *o, const void **ret_addr)
-{
-	if (o->family == AF_INET) {
-		*ret_addr = &o->peer.v4;
-		return 4;
-	}
-	if (o->family != AF_INET6)
-		return 0;
-	if (IN6_IS_ADDR_V4MAPPED(&o->peer.v6)) {
-		*ret_addr = &o->peer.v6.s6_addr[12];
-		return 4;
-	}
-	*ret_addr = &o->peer.v6;
-	return 16;
-}
-
 static bool any_peer(const struct cw_policy_cond *c, const struct cw_origin *o)
 {
 	const void *addr = NULL;
-	unsigned int size = peer_of(o, &addr);
+	unsigned int size = cw_origin_peer(o, &addr);
 
 	for (size_t i = 0; size && i < c->n; i++)
 		if (cw_policy_net_has(&c->values[i].net, addr, size))
@@ -411,7 +394,7 @@ static void explain_peer(const struct cw_policy_cond *c, const struct cw_origin 
 			 struct cw_buf *out)
 {
 	const void *addr = NULL;
-	unsigned int size = peer_of(o, &addr);
+	unsigned int size = cw_origin_peer(o, &addr);
 	char text[INET6_ADDRSTRLEN];
 
 	if (!size) {

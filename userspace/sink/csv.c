@@ -4,13 +4,14 @@
 #include "sink/text.h"
 
 /*
- * What a spreadsheet reads as the start of a formula: = + - @, also in their full width, which some
- * take for the same. A tab or a carriage return in front, which hide one, are escaped before.
+ * What a spreadsheet reads as the start of a formula: = + - @, also in full width and the minus of
+ * mathematics, which some take for the same. A tab or a carriage return in front, which hide one,
+ * are escaped before.
  */
 static bool is_formula(const char *s)
 {
 	static const char *const wide[] = { "\xef\xbc\x9d", "\xef\xbc\x8b", "\xef\xbc\x8d",
-					    "\xef\xbc\xa0" };
+					    "\xef\xbc\xa0", "\xe2\x88\x92" };
 
 	for (size_t i = 0; i < CW_ARRAY_SIZE(wide); i++)
 		if (!strncmp(s, wide[i], strlen(wide[i])))

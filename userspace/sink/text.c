@@ -94,6 +94,11 @@ static void add_program(struct cw_buf *b, const char *exe, const char *comm, uin
 	cw_buf_printf(b, "[%u]", pid);
 }
 
+void cw_text_program(struct cw_buf *b, const struct cw_process *p)
+{
+	add_program(b, p->exe, p->comm, p->pid);
+}
+
 static void add_time(struct cw_buf *b, uint64_t ns)
 {
 	char t[CW_JSON_TIME_SIZE];
@@ -102,7 +107,7 @@ static void add_time(struct cw_buf *b, uint64_t ns)
 	cw_buf_printf(b, "%.10s %.8sZ", t, t + 11);
 }
 
-static void add_errno(struct cw_buf *b, int result)
+void cw_text_errno(struct cw_buf *b, int result)
 {
 	static const struct {
 		int err;
@@ -190,16 +195,16 @@ static void add_user(struct cw_buf *b, const char *name, uint32_t uid)
 		cw_buf_printf(b, "uid %u", uid);
 }
 
-void cw_text_subject(struct cw_buf *b, const struct cw_event *e)
+/* In as few words as can be: the person, else the service or container. */
+static void add_person(struct cw_buf *b, const struct cw_event *e)
 {
 	const struct cw_origin *o = &e->origin;
 	const struct cw_process *p = &e->process;
-	bool person = o->login_uid != CW_NO_UID;
+	const char *name = NULL;
+	uint32_t uid = cw_origin_login(o, &name);
 
-	if (person)
-		add_user(b, o->login_user, o->login_uid);
-	else if (o->hop_local && o->hop_login_uid != CW_NO_UID)
-		add_user(b, o->hop_login_user, o->hop_login_uid);
+	if (uid != CW_NO_UID)
+		add_user(b, name, uid);
 	else if (o->type == CW_ORIGIN_KERNEL)
 		cw_buf_puts(b, "the kernel");
 	else if (p->container)
@@ -208,6 +213,31 @@ void cw_text_subject(struct cw_buf *b, const struct cw_event *e)
 		add_name(b, p->unit);
 	else
 		cw_buf_printf(b, "%s origin", cw_origin_name(o->type));
+}
+
+void cw_text_person(struct cw_buf *b, const struct cw_event *e)
+{
+	char peer[CW_JSON_PEER_SIZE];
+	const char *name;
+
+	if (!e->process.pid) {
+		cw_buf_puts(b, "unknown process");
+	} else if (cw_origin_login(&e->origin, &name) == CW_NO_UID &&
+		   cw_json_peer(&e->origin, peer)) {
+		*strrchr(peer, ':') = '\0'; /* the port is another one each time */
+		cw_buf_printf(b, "peer %s", peer);
+	} else {
+		add_person(b, e);
+	}
+}
+
+void cw_text_subject(struct cw_buf *b, const struct cw_event *e)
+{
+	const struct cw_origin *o = &e->origin;
+	const struct cw_process *p = &e->process;
+	bool person = o->login_uid != CW_NO_UID;
+
+	add_person(b, e);
 	if (o->type != CW_ORIGIN_KERNEL && (!person || p->euid != o->login_uid)) {
 		cw_buf_puts(b, " as ");
 		add_user(b, p->uid == p->euid ? p->user : NULL, p->euid);
@@ -247,6 +277,16 @@ static void add_peer(struct cw_buf *b, const struct cw_origin *o)
 		cw_buf_puts(b, " from unknown peer");
 }
 
+void cw_text_who(struct cw_buf *b, const struct cw_event *e)
+{
+	if (!e->process.pid) {
+		cw_buf_puts(b, "unknown process");
+		return;
+	}
+	cw_text_subject(b, e);
+	add_peer(b, &e->origin);
+}
+
 static void add_asset(struct cw_buf *b, const struct cw_asset *a)
 {
 	const char *path = a->path ? a->path : a->node;
@@ -266,25 +306,62 @@ static void add_asset(struct cw_buf *b, const struct cw_asset *a)
 	cw_buf_puts(b, ")");
 }
 
-/* Columns of `s`, `len` bytes of valid UTF-8: one for each code point. */
+/* Columns of a character that cw_text_safe() lets pass, as terminals have it (UAX #11, Mn). */
+static size_t width_of(uint32_t code)
+{
+	static const struct {
+		uint32_t from, to;
+		size_t width;
+	} ranges[] = {
+		{ 0x300, 0x36f, 0 },	 { 0x483, 0x489, 0 },	  { 0x591, 0x5bd, 0 },
+		{ 0x610, 0x61a, 0 },	 { 0x64b, 0x65f, 0 },	  { 0x6d6, 0x6dc, 0 },
+		{ 0x1100, 0x115f, 2 },	 { 0x1ab0, 0x1aff, 0 },	  { 0x1dc0, 0x1dff, 0 },
+		{ 0x20d0, 0x20f0, 0 },	 { 0x2e80, 0x303e, 2 },	  { 0x3041, 0xa4cf, 2 },
+		{ 0xac00, 0xd7a3, 2 },	 { 0xf900, 0xfaff, 2 },	  { 0xfe00, 0xfe0f, 0 },
+		{ 0xfe20, 0xfe2f, 0 },	 { 0xfe30, 0xfe6f, 2 },	  { 0xff00, 0xff60, 2 },
+		{ 0xffe0, 0xffe6, 2 },	 { 0x1f300, 0x1f64f, 2 }, { 0x1f900, 0x1f9ff, 2 },
+		{ 0x20000, 0x3fffd, 2 },
+	};
+
+	for (size_t i = 0; i < CW_ARRAY_SIZE(ranges) && code >= ranges[i].from; i++)
+		if (code <= ranges[i].to)
+			return ranges[i].width;
+	return 1;
+}
+
+size_t cw_text_fit(const char *s, size_t len, size_t max, size_t *ret_columns)
+{
+	size_t i = 0, columns = 0, width;
+	uint32_t code = 0;
+	unsigned int n;
+
+	for (; i < len; i += n) {
+		n = cw_json_utf8(s + i, &code);
+		width = n ? width_of(code) : 1;
+		if (columns + width > max)
+			break;
+		columns += width;
+		n = n ? n : 1;
+	}
+	*ret_columns = columns;
+	return i;
+}
+
+/* Columns of `s`, `len` bytes of valid UTF-8. */
 static size_t columns(const char *s, size_t len)
 {
-	size_t n = 0;
+	size_t n;
 
-	for (size_t i = 0; i < len; i++)
-		n += ((unsigned char)s[i] & 0xc0) != 0x80;
+	cw_text_fit(s, len, SIZE_MAX, &n);
 	return n;
 }
 
 /* Bytes of the first `n` columns of `s`. */
 static size_t bytes_of(const char *s, size_t len, size_t n)
 {
-	size_t i = 0;
+	size_t got;
 
-	for (; i < len; i++)
-		if (((unsigned char)s[i] & 0xc0) != 0x80 && !n--)
-			break;
-	return i;
+	return cw_text_fit(s, len, n, &got);
 }
 
 /* Appends the field and pads it to `width`; a longer one is cut at `max` (0: never). */
@@ -298,9 +375,9 @@ static void add_field(struct cw_buf *b, const struct cw_buf *field, size_t width
 	}
 	n = columns(field->data, field->len);
 	if (max && n > max) {
-		cw_buf_add(b, field->data, bytes_of(field->data, field->len, max - 3));
+		cw_buf_add(b, field->data, cw_text_fit(field->data, field->len, max - 3, &n));
 		cw_buf_puts(b, "...");
-		n = max;
+		n += 3;
 	} else {
 		cw_buf_add(b, field->data, field->len);
 	}
@@ -443,7 +520,7 @@ static void add_first_line(struct cw_buf *b, const struct cw_event *e,
 		add_access_line(b, e, style->width);
 	if (!is_sentence(e) && e->result < 0) {
 		cw_buf_puts(b, "  refused: ");
-		add_errno(b, e->result);
+		cw_text_errno(b, e->result);
 	}
 	if (!is_sentence(e) && !flag)
 		add_details(b, e, "", "  ");
@@ -564,7 +641,7 @@ static void say_what(struct cw_buf *b, const struct cw_event *e)
 	}
 	if (e->result < 0) {
 		cw_buf_puts(b, ", refused: ");
-		add_errno(b, e->result);
+		cw_text_errno(b, e->result);
 	} else {
 		cw_buf_printf(b, ", result %d", e->result);
 	}

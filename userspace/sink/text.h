@@ -28,11 +28,29 @@ void cw_text_event(struct cw_buf *b, const struct cw_event *e, const struct cw_t
 void cw_text_safe(struct cw_buf *b, const char *s);
 /*
  * Who is behind an event, in as few words as can be: the person who logged in, else the kernel, the
- * container, the unit or the origin; then " as USER" if the process runs as another one. What
- * groups events by person groups by this.
+ * container, the unit or the origin; then " as USER" if the process runs as another one.
  */
 void cw_text_subject(struct cw_buf *b, const struct cw_event *e);
 /* The command line as one would type it; control bytes escaped. "unknown" if it is. */
 void cw_text_command(struct cw_buf *b, const struct cw_process *p);
+
+/*
+ * The person behind an event, in as few words as can be: who logged in, else the peer (its address
+ * alone), else container, unit or type of origin; "unknown process" where there is none. Harmless
+ * as cw_text_safe() makes it, like the next.
+ */
+void cw_text_person(struct cw_buf *b, const struct cw_event *e);
+/* The person, who he acts as, and from where: "alice as root from 203.0.113.7:51512". */
+void cw_text_who(struct cw_buf *b, const struct cw_event *e);
+/* The executable's last name and the pid: "motion[640]". */
+void cw_text_program(struct cw_buf *b, const struct cw_process *p);
+/* "EACCES", or "errno 123" of those that accesses are not refused with. */
+void cw_text_errno(struct cw_buf *b, int result);
+
+/*
+ * How many bytes of `s`, which is valid UTF-8 of `len` bytes, fit in `max` columns of a terminal,
+ * and how many columns they take.
+ */
+size_t cw_text_fit(const char *s, size_t len, size_t max, size_t *ret_columns);
 
 #endif
