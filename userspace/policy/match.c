@@ -65,6 +65,13 @@ static size_t match_device(const struct cw_policy *p, const struct cw_asset *a)
 	return best;
 }
 
+/* The same with lengths, for every event and asset: most differ in the last character. */
+static bool is_within(const char *path, size_t len, const char *dir, size_t dir_len)
+{
+	return len >= dir_len && (!path[dir_len] || path[dir_len] == '/') &&
+	       (!dir_len || path[dir_len - 1] == dir[dir_len - 1]) && !memcmp(path, dir, dir_len);
+}
+
 /*
  * The root is what the object really belongs to; the path is a name it has now. So a path only
  * picks a finer asset below the root, and speaks for itself only where no asset fits the root: a
@@ -74,7 +81,8 @@ static size_t match_tree(const struct cw_policy *p, const struct cw_asset *a)
 {
 	const char *path = a->path_partial ? NULL : a->path;
 	size_t by_root = CW_POLICY_NO_ASSET, by_path = CW_POLICY_NO_ASSET;
-	size_t root_len = a->root ? strlen(a->root) : 0;
+	const char *root = a->root ? a->root : "";
+	size_t root_len = strlen(root), len = path ? strlen(path) : 0;
 
 	for (size_t i = 0; i < p->n_assets; i++) {
 		const struct cw_policy_asset_rules *r = &p->assets[i];
@@ -82,10 +90,10 @@ static size_t match_tree(const struct cw_policy *p, const struct cw_asset *a)
 
 		if (r->pub.kind != a->kind || !r->pub.path)
 			continue;
-		in_path = cw_policy_is_below(path, r->pub.path, r->path_len);
-		in_root = cw_policy_is_below(a->root, r->pub.path, r->path_len) ||
-			  (in_path && a->root &&
-			   cw_policy_is_below(r->pub.path, a->root, root_len));
+		in_path = path && is_within(path, len, r->pub.path, r->path_len);
+		in_root = a->root && (is_within(root, root_len, r->pub.path, r->path_len) ||
+				      (in_path && is_within(r->pub.path, r->path_len, root,
+							    root_len)));
 		if (in_root && (by_root == CW_POLICY_NO_ASSET ||
 				r->path_len > p->assets[by_root].path_len))
 			by_root = i;
