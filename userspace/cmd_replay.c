@@ -46,11 +46,20 @@ static int print(struct cw_traces *t, struct cw_printer *p)
 	return !r && fflush(stdout) ? -errno : r;
 }
 
-static int replay(const struct options *o)
+static bool is_printed(const void *printer, const struct cw_event *e)
+{
+	return cw_printer_wants(printer, e);
+}
+
+static int replay(struct options *o)
 {
 	struct cw_printer p = { .format = o->format, .all = o->all };
 	struct cw_traces *t = NULL;
-	int status = cw_traces_open(&o->traces, &t);
+	int status;
+
+	o->traces.keep = is_printed;
+	o->traces.ctx = &p;
+	status = cw_traces_open(&o->traces, &t);
 
 	if (status)
 		return status;

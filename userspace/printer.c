@@ -16,7 +16,7 @@ void cw_printer_ask_terminal(struct cw_printer *p)
 }
 
 /* What the agent itself says is always printed; of the accesses only the flags, unless all. */
-static bool is_printed(const struct cw_printer *p, const struct cw_event *e)
+bool cw_printer_wants(const struct cw_printer *p, const struct cw_event *e)
 {
 	if (p->all || e->verdict.decision == CW_DECISION_FLAG)
 		return true;
@@ -29,7 +29,7 @@ bool cw_printer_take(struct cw_printer *p, const struct cw_event *e)
 		p->flags++;
 		p->flagged[e->verdict.class]++;
 	}
-	if (!is_printed(p, e))
+	if (!cw_printer_wants(p, e))
 		return false;
 	cw_buf_reset(&p->line);
 	if (p->format == CW_FORMAT_JSON)

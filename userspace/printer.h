@@ -22,6 +22,8 @@ struct cw_printer {
 
 /* Colour and width, if standard output is a terminal. */
 void cw_printer_ask_terminal(struct cw_printer *p);
+/* Would the event be printed? Changes nothing; every flag is. */
+bool cw_printer_wants(const struct cw_printer *p, const struct cw_event *e);
 /*
  * Counts the event, and puts its line into p->line. False: it is not one to be printed. The caller
  * looks at p->line.error.

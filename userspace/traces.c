@@ -6,11 +6,12 @@
 #include "cmd.h"
 #include "policy/value.h"
 #include "sink/text.h"
-#include "trace/reader.h"
+#include "trace_jobs.h"
 #include "traces.h"
 
 #define PROBLEMS_SHOWN 20u
 #define PROGRESS_NS    (CW_NSEC_PER_SEC / 5)
+#define AHEAD	       16u /* blocks that are read before their events are due */
 
 /* Looked into at the start for its head, and open only while its events are due. */
 struct input {
@@ -19,7 +20,13 @@ struct input {
 	struct cw_trace_head head;
 	struct cw_trace_reader *reader; /* NULL: not open */
 	struct cw_policy *policy;	/* of the trace, in force now */
-	struct cw_event event;		/* the next one, if `ready` */
+	struct cw_job *job[AHEAD];	/* blocks in their order; a ring */
+	unsigned int first_job, n_jobs;
+	bool at_policy; /* the last of them has one: what comes then is judged by that */
+	bool read;	/* to the end, or to the error */
+	int error;
+	struct cw_event *event; /* the next one, if `ready` */
+	bool raw;		/* it is not judged yet, nor is it known to be wanted */
 	uint64_t group;			/* when its boot began */
 	unsigned int problems;
 	bool begun, ready, ended;
@@ -32,6 +39,7 @@ struct cw_traces {
 	unsigned int first, end; /* those of the boot that is read */
 	struct input *current;	 /* whose event was given last */
 	struct cw_policy *policy; /* given; NULL: those of the traces */
+	struct cw_jobs *jobs;
 	bool progress, damaged, failed, unjudged;
 	uint64_t events, next_progress_ns;
 };
@@ -135,7 +143,7 @@ static void show_progress(struct cw_traces *t, const struct input *in)
 	struct timespec ts;
 	uint64_t now, size, at;
 
-	if (!t->progress || (t->events & 0xfff))
+	if (!t->progress)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	now = (uint64_t)ts.tv_sec * CW_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
@@ -148,20 +156,89 @@ static void show_progress(struct cw_traces *t, const struct input *in)
 		(unsigned long long)t->events);
 }
 
+static struct cw_policy *policy_of(const struct cw_traces *t, const struct input *in)
+{
+	return t->policy ? t->policy : in->policy;
+}
+
 /* Judges it, which has to be done whether it is wanted or not: limits count. */
 static bool is_wanted(struct cw_traces *t, struct input *in)
 {
-	struct cw_policy *policy = t->policy ? t->policy : in->policy;
-	struct cw_event *e = &in->event;
+	struct cw_policy *policy = policy_of(t, in);
+	struct cw_event *e = in->event;
 
-	t->events++;
-	show_progress(t, in);
+	if (!in->raw)
+		return true;
 	if (t->c->judge && policy)
 		cw_policy_judge(policy, e);
-	else
-		t->unjudged |= t->c->judge;
 	return e->time_ns >= t->c->since_ns && e->time_ns < t->c->until_ns &&
 	       (!t->c->keep || t->c->keep(t->c->ctx, e));
+}
+
+/* ---- blocks ---- */
+
+/*
+ * A policy with limits judges in order, so its events come raw; so do those of a block with a
+ * policy, which holds for some of them only.
+ */
+static struct cw_job_rules rules_for(const struct cw_traces *t, const struct input *in,
+				     bool has_policy)
+{
+	const struct cw_policy *policy = t->c->judge ? policy_of(t, in) : NULL;
+	bool limits = policy && cw_policy_has_limits(policy);
+
+	return (struct cw_job_rules){
+		.file = &in->head, .policies = !t->policy, .raw = limits || has_policy,
+		.policy = limits || has_policy ? NULL : policy,
+		.filter = { .since_ns = t->c->since_ns, .until_ns = t->c->until_ns,
+			    .process = t->c->keep_process, .asset = t->c->keep_asset,
+			    .ctx = t->c->ctx },
+		.keep = t->c->keep, .ctx = t->c->ctx,
+	};
+}
+
+/* One block is always there, if there is one, and more where there is room for them. */
+static int read_ahead(struct cw_traces *t, struct input *in)
+{
+	while (!in->read && !in->at_policy && in->n_jobs < AHEAD &&
+	       (!in->n_jobs || cw_jobs_have_room(t->jobs))) {
+		struct cw_trace_view view;
+		struct cw_job_rules rules;
+		struct cw_job **job = &in->job[(in->first_job + in->n_jobs) % AHEAD];
+		int r = cw_trace_reader_events(in->reader, &view);
+
+		if (r <= 0) {
+			in->read = true;
+			in->error = r;
+			break;
+		}
+		in->at_policy = !t->policy && (view.head.flags & CW_TRACE_HAS_POLICY);
+		rules = rules_for(t, in, in->at_policy);
+		r = cw_jobs_give(t->jobs, &rules, &view, job);
+		if (r)
+			return r;
+		in->n_jobs++;
+	}
+	return 0;
+}
+
+static void leave_block(struct input *in)
+{
+	cw_jobs_done(in->traces->jobs, in->job[in->first_job]);
+	in->first_job = (in->first_job + 1) % AHEAD;
+	if (!--in->n_jobs)
+		in->at_policy = false;
+}
+
+static void end_block(struct cw_traces *t, struct input *in, int error)
+{
+	const struct cw_job *job = in->job[in->first_job];
+
+	cw_trace_reader_decoded(in->reader, cw_job_head(job), error, cw_job_unknown(job));
+	t->events += cw_job_head(job)->events;
+	t->unjudged |= t->c->judge && !policy_of(t, in) && cw_job_head(job)->events;
+	leave_block(in);
+	show_progress(t, in);
 }
 
 /* ---- merging ---- */
@@ -191,6 +268,8 @@ static int begin_input(struct cw_traces *t, struct input *in)
 
 static void end_input(struct input *in)
 {
+	while (in->n_jobs)
+		leave_block(in);
 	cw_trace_reader_free(in->reader);
 	cw_policy_free(in->policy);
 	in->reader = NULL;
@@ -203,23 +282,28 @@ static int fetch(struct cw_traces *t, struct input *in)
 	struct cw_trace_policy policy;
 	int e = in->begun || in->ended ? 0 : begin_input(t, in);
 
-	if (e)
-		return e;
-	while (!in->ready && !in->ended) {
-		e = cw_trace_reader_next(in->reader, &in->event, &policy);
+	while (!e && !in->ready && !in->ended) {
+		e = read_ahead(t, in);
+		if (e)
+			break;
+		if (!in->n_jobs) {
+			t->failed |= in->error < 0;
+			end_input(in);
+			break;
+		}
+		e = cw_jobs_next(t->jobs, in->job[in->first_job], &in->event, &policy);
 		if (e == 1) {
+			in->raw = cw_job_is_raw(in->job[in->first_job]);
 			in->ready = true;
+			e = 0;
 		} else if (e == 2) {
 			e = take_policy(t, in, &policy);
-			if (e)
-				return e;
-		} else {
-			end_input(in);
-			if (e < 0)
-				t->failed = true;
+		} else if (e != -ENOMEM) {
+			end_block(t, in, e);
+			e = 0;
 		}
 	}
-	return 0;
+	return e;
 }
 
 static int compare(const void *pa, const void *pb)
@@ -263,12 +347,12 @@ static int pick(struct cw_traces *t, unsigned int first, unsigned int end, struc
 
 		if (in->ended)
 			continue;
-		if (best && !in->begun && in->head.boot_ns > best->event.boot_ns)
+		if (best && !in->begun && in->head.boot_ns > best->event->boot_ns)
 			break;
 		e = fetch(t, in);
 		if (e)
 			return e;
-		if (in->ready && (!best || in->event.boot_ns < best->event.boot_ns))
+		if (in->ready && (!best || in->event->boot_ns < best->event->boot_ns))
 			best = in;
 	}
 	*ret_input = best;
@@ -297,7 +381,7 @@ int cw_traces_next(struct cw_traces *t, const struct cw_event **ret_event)
 		if (e)
 			return e;
 		if (t->current && is_wanted(t, t->current)) {
-			*ret_event = &t->current->event;
+			*ret_event = t->current->event;
 			return 1;
 		}
 	}
@@ -381,7 +465,7 @@ int cw_traces_open(const struct cw_traces_config *c, struct cw_traces **ret_trac
 	t->c = c;
 	t->n = c->n;
 	t->inputs = calloc(c->n, sizeof(*t->inputs));
-	if (t->inputs)
+	if (t->inputs && !cw_jobs_new(&t->jobs))
 		status = load_policy(t);
 	if (!status && look_into(t))
 		status = CW_EXIT_FAILED;
@@ -421,6 +505,7 @@ void cw_traces_free(struct cw_traces *t)
 	for (unsigned int i = 0; t->inputs && i < t->n; i++)
 		end_input(&t->inputs[i]);
 	free(t->inputs);
+	cw_jobs_free(t->jobs);
 	cw_policy_free(t->policy);
 	free(t);
 }

@@ -25,9 +25,17 @@ struct cw_traces_config {
 	uint64_t until_ns;	/* UINT64_MAX: no end */
 	/*
 	 * Asked about each judged event, if given: false leaves it out. Reads nothing but the event
-	 * and what `ctx` points to, and changes neither.
+	 * and what `ctx` points to, and changes neither; is called by several threads at once.
 	 */
 	bool (*keep)(const void *ctx, const struct cw_event *e);
+	/*
+	 * The same for what is known before an event is looked at closely, asked once in a while
+	 * for each process and asset: false leaves out all their events. The asset does not have
+	 * its name of the policy yet. Not asked where a limit makes every event count.
+	 */
+	bool (*keep_process)(const void *ctx, const struct cw_process *p,
+			     const struct cw_origin *o);
+	bool (*keep_asset)(const void *ctx, const struct cw_asset *a);
 	const void *ctx;
 };
 

@@ -119,6 +119,7 @@ struct cw_policy {
 	size_t n_grants;
 	struct cw_policy_usage *usage; /* NULL: no grant has a limit */
 	struct cw_buf why;
+	bool view; /* all but `why` belongs to another one */
 };
 
 #define CW_POLICY_TAMPER_TECHNIQUE "T1562.001" /* Impair Defenses: Disable or Modify Tools */

@@ -8,9 +8,11 @@ void cw_policy_free(struct cw_policy *p)
 {
 	if (!p)
 		return;
-	cw_policy_usage_free(p->usage);
 	cw_buf_free(&p->why);
-	cw_policy_arena_free(&p->arena);
+	if (!p->view) {
+		cw_policy_usage_free(p->usage);
+		cw_policy_arena_free(&p->arena);
+	}
 	free(p);
 }
 
@@ -86,6 +88,19 @@ int cw_policy_load(const char *path, struct cw_buf *errors, struct cw_policy **r
 		return r;
 	}
 	return cw_policy_parse(path, text, len, errors, ret_policy);
+}
+
+int cw_policy_view(const struct cw_policy *p, struct cw_policy **ret_view)
+{
+	struct cw_policy *view = p->usage ? NULL : malloc(sizeof(*view));
+
+	if (!view)
+		return p->usage ? -EINVAL : -ENOMEM;
+	*view = *p;
+	view->why = (struct cw_buf){ 0 };
+	view->view = true;
+	*ret_view = view;
+	return 0;
 }
 
 const char *cw_policy_name(const struct cw_policy *p)

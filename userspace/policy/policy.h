@@ -69,6 +69,12 @@ const struct cw_policy_grant *cw_policy_grant(const struct cw_policy *p, size_t 
  */
 void cw_policy_judge(struct cw_policy *p, struct cw_event *e);
 
+/*
+ * The same policy for another thread to judge by; its verdicts' strings are its own. The policy
+ * must have no limits, stay as it is, and live longer. Freed by cw_policy_free().
+ */
+int cw_policy_view(const struct cw_policy *p, struct cw_policy **ret_view);
+
 /* After a reload: `to` goes on counting what `from` counted, by grant name. */
 void cw_policy_keep_usage(struct cw_policy *to, struct cw_policy *from);
 

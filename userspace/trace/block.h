@@ -55,6 +55,15 @@ struct cw_trace_policy {
 	uint8_t sha256[CW_TRACE_HASH];
 };
 
+/* Which events are wanted, told early: others cost next to nothing. */
+struct cw_trace_filter {
+	uint64_t since_ns, until_ns; /* since <= time < until */
+	/* Asked once for each process and asset of a block; NULL: all are wanted. */
+	bool (*process)(const void *ctx, const struct cw_process *p, const struct cw_origin *o);
+	bool (*asset)(const void *ctx, const struct cw_asset *a);
+	const void *ctx;
+};
+
 struct cw_trace_unpacker;
 
 int cw_trace_unpacker_new(struct cw_trace_unpacker **ret_unpacker);
@@ -62,6 +71,8 @@ void cw_trace_unpacker_free(struct cw_trace_unpacker *u);
 /* The content of the next block; it must live and stay as it is until the next call of this. */
 void cw_trace_unpacker_begin(struct cw_trace_unpacker *u, const struct cw_trace_head *file,
 			     const void *raw, size_t len);
+/* After begin, for this block; must live as long as its content. NULL: every event. */
+void cw_trace_unpacker_filter(struct cw_trace_unpacker *u, const struct cw_trace_filter *filter);
 /*
  * The next event (1) or policy (2) of the block; 0: there is none. -EBADMSG: the content is
  * malformed, and the rest of the block cannot be read. All strings live as long as the content.

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
-#include <zlib.h>
 
 #include "trace/reader.h"
 
@@ -34,10 +33,7 @@ struct cw_trace_reader {
 	bool has_footer;
 	struct cw_trace_footer footer;
 
-	z_stream inflate;
-	uint8_t *raw;
-	size_t raw_cap;
-	struct cw_trace_unpacker *unpacker;
+	struct cw_trace_decoder *decoder;
 	struct cw_trace_view block; /* the one that events come from; bytes may be gone */
 	bool in_block, told_newer;
 
@@ -257,29 +253,12 @@ int cw_trace_reader_block(struct cw_trace_reader *r, struct cw_trace_view *ret_v
 int cw_trace_reader_inflate(struct cw_trace_reader *r, const struct cw_trace_view *v,
 			    const uint8_t **ret_raw)
 {
-	uint8_t *raw;
-	int z;
+	int e = cw_trace_decoder_inflate(r->decoder, &v->head, v->bytes + CW_TRACE_BLOCK_SIZE,
+					 ret_raw);
 
-	if (v->head.raw > r->raw_cap || !r->raw) {
-		raw = realloc(r->raw, v->head.raw ? v->head.raw : 1);
-		if (!raw)
-			return -ENOMEM;
-		r->raw = raw;
-		r->raw_cap = v->head.raw;
-	}
-	inflateReset(&r->inflate);
-	r->inflate.next_in = (Bytef *)(uintptr_t)(v->bytes + CW_TRACE_BLOCK_SIZE);
-	r->inflate.avail_in = v->head.packed;
-	r->inflate.next_out = r->raw;
-	r->inflate.avail_out = v->head.raw;
-	z = inflate(&r->inflate, Z_FINISH);
-	if (z != Z_STREAM_END || r->inflate.avail_in || r->inflate.total_out != v->head.raw) {
-		tell(r, CW_TRACE_DAMAGED, v->head.offset, v->head.sequence,
-		     "the content of this block cannot be decompressed and is left out");
-		return -EBADMSG;
-	}
-	*ret_raw = r->raw;
-	return 0;
+	if (e == -EPROTO)
+		cw_trace_reader_decoded(r, &v->head, e, 0);
+	return e;
 }
 
 bool cw_trace_reader_footer(const struct cw_trace_reader *r, struct cw_trace_footer *ret_footer)
@@ -439,30 +418,55 @@ static int skip_unwanted(struct cw_trace_reader *r)
 	return e;
 }
 
-static int next_events_block(struct cw_trace_reader *r)
+int cw_trace_reader_events(struct cw_trace_reader *r, struct cw_trace_view *ret_view)
 {
-	const uint8_t *raw;
 	int e;
 
 	for (;;) {
-		if (r->ranged && r->indexes && !(e = seek_wanted(r)))
+		if (r->ranged && r->indexes && !seek_wanted(r))
 			return 0;
 		if (r->ranged && !r->indexes && (e = skip_unwanted(r)) <= 0)
 			return e;
-		e = cw_trace_reader_block(r, &r->block);
+		e = cw_trace_reader_block(r, ret_view);
 		if (e <= 0)
 			return e;
 		r->done = r->at;
-		if (!r->block.whole || r->block.head.type != CW_TRACE_BLOCK_EVENTS)
-			continue;
-		e = cw_trace_reader_inflate(r, &r->block, &raw);
-		if (e == -ENOMEM)
+		if (ret_view->whole && ret_view->head.type == CW_TRACE_BLOCK_EVENTS)
+			return 1;
+	}
+}
+
+void cw_trace_reader_decoded(struct cw_trace_reader *r, const struct cw_trace_block_head *h,
+			     int error, uint64_t unknown)
+{
+	if (error)
+		tell(r, CW_TRACE_DAMAGED, h->offset, h->sequence, error == -EPROTO ?
+		     "the content of this block cannot be decompressed and is left out" :
+		     "this block is malformed; its rest is left out");
+	if (!unknown || r->told_newer)
+		return;
+	r->told_newer = true;
+	tell(r, CW_TRACE_NEWER, h->offset, h->sequence,
+	     "this trace has records of a later version of camwarden; they are passed over");
+}
+
+static int next_events_block(struct cw_trace_reader *r)
+{
+	int e;
+
+	for (;;) {
+		e = cw_trace_reader_events(r, &r->block);
+		if (e <= 0)
 			return e;
-		if (e)
-			continue;
-		cw_trace_unpacker_begin(r->unpacker, &r->head, raw, r->block.head.raw);
-		r->in_block = true;
-		return 1;
+		e = cw_trace_decoder_begin(r->decoder, &r->head, &r->block.head,
+					   r->block.bytes + CW_TRACE_BLOCK_SIZE, NULL);
+		if (!e) {
+			r->in_block = true;
+			return 1;
+		}
+		if (e != -EPROTO)
+			return e;
+		cw_trace_reader_decoded(r, &r->block.head, e, 0);
 	}
 }
 
@@ -473,20 +477,12 @@ int cw_trace_reader_next(struct cw_trace_reader *r, struct cw_event *ret_event,
 
 	for (;;) {
 		if (r->in_block) {
-			e = cw_trace_unpacker_next(r->unpacker, ret_event, ret_policy);
+			e = cw_trace_decoder_next(r->decoder, ret_event, ret_policy);
 			if (e > 0)
 				return e;
-			if (e < 0)
-				tell(r, CW_TRACE_DAMAGED, r->block.head.offset,
-				     r->block.head.sequence,
-				     "this block is malformed; its rest is left out");
+			cw_trace_reader_decoded(r, &r->block.head, e,
+						cw_trace_decoder_unknown(r->decoder));
 			r->in_block = false;
-		}
-		if (!r->told_newer && cw_trace_unpacker_unknown(r->unpacker)) {
-			r->told_newer = true;
-			tell(r, CW_TRACE_NEWER, r->block.head.offset, r->block.head.sequence,
-			     "this trace has records of a later version of camwarden; they are "
-			     "passed over");
 		}
 		e = next_events_block(r);
 		if (e <= 0)
@@ -514,9 +510,7 @@ void cw_trace_reader_free(struct cw_trace_reader *r)
 	if (r->fd > STDIN_FILENO)
 		close(r->fd);
 	drop_index(r);
-	inflateEnd(&r->inflate);
-	cw_trace_unpacker_free(r->unpacker);
-	free(r->raw);
+	cw_trace_decoder_free(r->decoder);
 	free(r->window);
 	free(r);
 }
@@ -566,7 +560,7 @@ int cw_trace_reader_open(const char *path, cw_trace_problem_fn *problem, void *c
 	r->fd = -1;
 	r->problem = problem;
 	r->ctx = ctx;
-	e = inflateInit(&r->inflate) == Z_OK ? cw_trace_unpacker_new(&r->unpacker) : -ENOMEM;
+	e = cw_trace_decoder_new(&r->decoder);
 	if (!e)
 		e = open_input(r, path);
 	if (!e)

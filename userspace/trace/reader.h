@@ -7,7 +7,7 @@
 #ifndef CW_TRACE_READER_H
 #define CW_TRACE_READER_H
 
-#include "trace/block.h"
+#include "trace/decoder.h"
 
 struct cw_trace_reader;
 
@@ -56,6 +56,16 @@ void cw_trace_reader_all(struct cw_trace_reader *r);
 int cw_trace_reader_next(struct cw_trace_reader *r, struct cw_event *ret_event,
 			 struct cw_trace_policy *ret_policy);
 
+/*
+ * The next block that may hold such events, for who decodes it himself; `bytes` until the next
+ * call. 1, 0: the end, -EIO. Not to be mixed with cw_trace_reader_next().
+ */
+struct cw_trace_view;
+int cw_trace_reader_events(struct cw_trace_reader *r, struct cw_trace_view *ret_view);
+/* Tells what came of decoding it: an error (0: none), records that are not known. */
+void cw_trace_reader_decoded(struct cw_trace_reader *r, const struct cw_trace_block_head *h,
+			     int error, uint64_t unknown);
+
 /* ---- blocks, for who looks at the file itself ---- */
 
 struct cw_trace_view {
@@ -67,7 +77,7 @@ struct cw_trace_view {
 
 /* 1: a block of any type, 0: the end, -EIO. Range and index play no role here. */
 int cw_trace_reader_block(struct cw_trace_reader *r, struct cw_trace_view *ret_view);
-/* The content; -EBADMSG: it is no zlib stream of that length, and the problem was told. */
+/* The content; -EPROTO: it is no zlib stream of that length, and the problem was told. */
 int cw_trace_reader_inflate(struct cw_trace_reader *r, const struct cw_trace_view *v,
 			    const uint8_t **ret_raw);
 /* True once a valid footer was read; after the end. */

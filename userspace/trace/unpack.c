@@ -12,6 +12,12 @@ struct process {
 	struct cw_process process;
 	struct cw_origin origin;
 	const char *argv[CW_TRACE_ARGS_MAX + 1];
+	bool unwanted;
+};
+
+struct asset {
+	struct cw_asset asset;
+	bool unwanted;
 };
 
 struct cw_trace_unpacker {
@@ -19,11 +25,12 @@ struct cw_trace_unpacker {
 	size_t at;
 	struct cw_cursor in;
 	const struct cw_trace_head *file;
+	const struct cw_trace_filter *filter;
 	uint32_t n_strings, n_processes, n_assets;
 	uint64_t seq, boot_ns, unknown;
 	int64_t offset;
 	const char *string[CW_TRACE_STRINGS_MAX];
-	struct cw_asset asset[CW_TRACE_ASSETS_MAX];
+	struct asset asset[CW_TRACE_ASSETS_MAX];
 	struct process process[CW_TRACE_PROCESSES_MAX];
 };
 
@@ -53,6 +60,11 @@ void cw_trace_unpacker_begin(struct cw_trace_unpacker *u, const struct cw_trace_
 	u->file = file;
 	u->raw = raw;
 	u->in = (struct cw_cursor){ .p = raw, .end = u->raw + len };
+}
+
+void cw_trace_unpacker_filter(struct cw_trace_unpacker *u, const struct cw_trace_filter *filter)
+{
+	u->filter = filter;
 }
 
 size_t cw_trace_unpacker_at(const struct cw_trace_unpacker *u)
@@ -221,17 +233,21 @@ static void take_process(struct cw_trace_unpacker *u, struct cw_cursor *c)
 	p->container = in_s(u, c);
 	take_ancestors(u, c, p);
 	take_origin(u, c, &t->origin);
+	t->unwanted = u->filter && u->filter->process &&
+		      !u->filter->process(u->filter->ctx, p, &t->origin);
 }
 
 static void take_asset(struct cw_trace_unpacker *u, struct cw_cursor *c)
 {
+	struct asset *t;
 	struct cw_asset *a;
 
 	if (u->n_assets == CW_TRACE_ASSETS_MAX) {
 		c->bad = true;
 		return;
 	}
-	a = &u->asset[u->n_assets++];
+	t = &u->asset[u->n_assets++];
+	a = &t->asset;
 	memset(a, 0, sizeof(*a));
 	a->name = in_s(u, c);
 	a->kind = in_enum(u, c, CW_ASSET_KIND_MAX, CW_ASSET_NONE);
@@ -247,6 +263,7 @@ static void take_asset(struct cw_trace_unpacker *u, struct cw_cursor *c)
 	a->driver = in_s(u, c);
 	a->bus = in_s(u, c);
 	a->card = in_s(u, c);
+	t->unwanted = u->filter && u->filter->asset && !u->filter->asset(u->filter->ctx, a);
 }
 
 /* ---- events ---- */
@@ -299,7 +316,15 @@ static void take_details(struct cw_trace_unpacker *u, struct cw_cursor *c, struc
 	}
 }
 
-/* False: of a kind that this version does not know. */
+static bool is_unwanted(const struct cw_trace_unpacker *u, uint64_t process, uint64_t asset,
+			uint64_t time_ns)
+{
+	return u->filter &&
+	       (time_ns < u->filter->since_ns || time_ns >= u->filter->until_ns ||
+		u->process[process - 1].unwanted || u->asset[asset - 1].unwanted);
+}
+
+/* False: of a kind that this version does not know, or nobody wants it. */
 static bool take_event(struct cw_trace_unpacker *u, struct cw_cursor *c, struct cw_event *e)
 {
 	unsigned int kind;
@@ -323,9 +348,11 @@ static bool take_event(struct cw_trace_unpacker *u, struct cw_cursor *c, struct 
 		c->bad = true;
 		return false;
 	}
+	if (is_unwanted(u, process, asset, e->time_ns))
+		return false;
 	e->process = u->process[process - 1].process;
 	e->origin = u->process[process - 1].origin;
-	e->asset = u->asset[asset - 1];
+	e->asset = u->asset[asset - 1].asset;
 	memset(&e->verdict, 0, sizeof(e->verdict));
 	take_details(u, c, e);
 	return kind < CW_KIND_MAX;
