@@ -27,6 +27,7 @@
 #define CW_TOUCHES_MAX	 (CW_TOUCH_DEVICES + CW_TOUCH_FILES)
 #define CW_NO_ASSET	 0xffffffffu
 #define CW_ASSET_MAYBE	 0xfffffffdu /* the agent decides, after what fanotify has told */
+#define CW_ASSET_BELOW	 0xfffffffbu /* a device or a file that has what is in a tree */
 #define CW_ASSET_CORE	 0xfffffffcu /* a core dump of a process that had touched something */
 
 /* Which ring a record goes to: cameras and microphones have room of their own. */
@@ -490,6 +491,7 @@ struct cw_found {
 };
 
 #define CW_BLOCK_BIT (1u << 31)
+#define CW_LOOP_MAJOR 7
 
 /* Bits of access, the same as enum cw_access in userspace/model/event.h. */
 #define CW_ABI_READ	1u

@@ -7,6 +7,7 @@
 #ifndef CW_OPEN_BPF_H
 #define CW_OPEN_BPF_H
 
+#include "disk.bpf.h"
 #include "peek.bpf.h"
 #include "stream.bpf.h"
 
@@ -403,8 +404,11 @@ static __always_inline void on_file_permission(enum cw_rung rung, struct file *f
 
 HOOK(file_permission, (struct file *file, int mask), (file, mask))
 
-static __always_inline void on_file_ioctl(enum cw_rung rung, struct file *file, unsigned int cmd)
+static __always_inline void on_file_ioctl(enum cw_rung rung, struct file *file, unsigned int cmd,
+					  unsigned long arg)
 {
+	if (is_loop_ioctl(cmd))
+		loop_set(file, cmd, arg, rung);
 	if (!open_maybe(rung, file))
 		return;
 	open_overdue(rung, file);
@@ -412,11 +416,13 @@ static __always_inline void on_file_ioctl(enum cw_rung rung, struct file *file, 
 	stream_ioctl(file, cmd, rung);
 }
 
-HOOK(file_ioctl, (struct file *file, unsigned int cmd, unsigned long arg), (file, cmd))
+HOOK(file_ioctl, (struct file *file, unsigned int cmd, unsigned long arg),
+     (file, cmd, arg))
 
 /* Since 6.8 (f1bb47a31dff): ioctl of 32-bit programs, which went through file_ioctl before. */
 #define on_file_ioctl_compat on_file_ioctl
-HOOK(file_ioctl_compat, (struct file *file, unsigned int cmd, unsigned long arg), (file, cmd))
+HOOK(file_ioctl_compat, (struct file *file, unsigned int cmd, unsigned long arg),
+     (file, cmd, arg))
 
 static __always_inline void on_mmap_file(enum cw_rung rung, struct file *file)
 {

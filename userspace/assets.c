@@ -179,6 +179,7 @@ void cw_assets_apply(struct cw_assets *a, const struct cw_policy *p, struct cw_b
 			watch_node(a, pa, problems);
 		}
 	}
+	cw_assets_refresh_disks(a);
 	if (!any)
 		cw_buf_puts(found, "  no recordings folder: no known recorder is installed and the "
 				   "policy names none; add one under assets, for example\n"
@@ -218,10 +219,12 @@ static bool identify_device(struct cw_assets *a, struct cw_event *e,
 		e->asset.name = s->node;
 		if (!e->asset.path)
 			e->asset.path = s->node;
+		if (s->kind == CW_ASSET_DISK && e->kind == CW_KIND_OPEN)
+			e->kind = CW_KIND_RAWDISK;
 		return true;
 	}
-	if (block)
-		return false;
+	if (block || r->asset == CW_ASSET_BELOW)
+		return cw_assets_identify_disk(a, e, r);
 	info = cw_enrich_device(a->enrich, CW_MAJOR(r->rdev), CW_MINOR(r->rdev));
 	if (info->kind == CW_ASSET_NONE) {
 		if (r->ino)
@@ -237,6 +240,8 @@ bool cw_assets_identify(struct cw_assets *a, struct cw_event *e,
 {
 	if (S_ISCHR(r->mode) || S_ISBLK(r->mode))
 		return identify_device(a, e, r);
+	if (r->asset == CW_ASSET_BELOW)
+		return cw_assets_identify_disk(a, e, r);
 	if (r->asset >= cw_watch_n(a->watch) || a->retired[r->asset])
 		return false;
 	e->asset.kind = CW_ASSET_RECORDINGS;
@@ -297,6 +302,7 @@ bool cw_assets_core(struct cw_assets *a, const struct cw_event *e,
 
 void cw_assets_free(struct cw_assets *a)
 {
+	free(a->disks);
 	for (unsigned int i = 0; i < CW_CORES_MAX; i++)
 		free(a->core[i].path);
 }
@@ -367,6 +373,10 @@ bool cw_assets_look_up(struct cw_assets *a, struct cw_event *e, struct cw_decode
 		r->rdev = CW_MKDEV(major(st.st_rdev), minor(st.st_rdev));
 		e->asset.dev_major = major(st.st_rdev);
 		e->asset.dev_minor = minor(st.st_rdev);
+		if (cw_assets_is_disk(a, st.st_mode, r->rdev)) {
+			r->asset = CW_ASSET_BELOW;
+			return identify_device(a, e, r);
+		}
 		/* Only classes that are watched whole are asked for their identity. */
 		if (!find_stand_in(a, r->rdev | (S_ISBLK(st.st_mode) ? CW_BLOCK_BIT : 0)) &&
 		    (!S_ISCHR(st.st_mode) || !whole_major(major(st.st_rdev))))

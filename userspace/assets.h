@@ -7,6 +7,7 @@
 #define CW_ASSETS_H
 
 #include "decode/decode.h"
+#include "enrich/disk.h"
 #include "enrich/enrich.h"
 #include "policy/policy.h"
 #include "source/watch.h"
@@ -35,6 +36,8 @@ struct cw_assets {
 		char node[128];
 	} stand_in[CW_ASSETS_MAX];
 	unsigned int n_stand_ins;
+	struct cw_disks *disks; /* below the trees, for each its index; NULL: none */
+	uint32_t disk_tree[CW_DISKS_MAX];
 	struct cw_core core[CW_CORES_MAX]; /* the oldest goes */
 	unsigned int next_core;
 	char real_name[4096]; /* of the object that was looked up last */
@@ -48,6 +51,14 @@ void cw_assets_apply(struct cw_assets *a, const struct cw_policy *p, struct cw_b
 		     struct cw_buf *problems);
 /* Devices came or went: majors that drivers choose, cameras behind usbfs. */
 void cw_assets_refresh_devices(struct cw_assets *a);
+/* ---- disks.c ---- */
+/* Trees, mounts or block devices changed: which devices and files have what is in the trees. */
+void cw_assets_refresh_disks(struct cw_assets *a);
+/* The same answer as cw_assets_identify(), for an object of asset CW_ASSET_BELOW. */
+bool cw_assets_identify_disk(struct cw_assets *a, struct cw_event *e,
+			     const struct cw_decoded_record *r);
+/* True: the device is below a tree. */
+bool cw_assets_is_disk(const struct cw_assets *a, uint32_t mode, uint32_t rdev);
 
 /*
  * Completes the asset part of an event about a device or a tree. False: the object turned out not

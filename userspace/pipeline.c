@@ -587,7 +587,7 @@ static void take_signals(struct pipeline *p)
 static void take_uevents(struct pipeline *p)
 {
 	char buf[4096];
-	bool devices = false, modules = false;
+	bool devices = false, modules = false, disks = false;
 	ssize_t n;
 
 	while ((n = recv(p->uevents, buf, sizeof(buf) - 1, 0)) > 0) {
@@ -597,12 +597,15 @@ static void take_uevents(struct pipeline *p)
 			devices = devices || !strcmp(s, "SUBSYSTEM=video4linux") ||
 				  !strcmp(s, "SUBSYSTEM=sound") || !strcmp(s, "SUBSYSTEM=media") ||
 				  !strcmp(s, "SUBSYSTEM=usb");
+			disks = disks || !strcmp(s, "SUBSYSTEM=block");
 		}
 	}
 	if (modules)
 		cw_kernel_attach_modules(p->kernel);
 	if (devices || modules)
 		cw_assets_refresh_devices(&p->assets);
+	if (disks)
+		cw_assets_refresh_disks(&p->assets);
 }
 
 static void run_canary(struct pipeline *p)
@@ -703,6 +706,7 @@ static void loop(struct pipeline *p)
 		if (fds[4].revents & (POLLPRI | POLLERR)) {
 			cw_trees_check_roots(p);
 			cw_watch_mounts(p->watch);
+			cw_assets_refresh_disks(&p->assets);
 		}
 		if (fds[5].revents & POLLIN)
 			cw_trees_check_roots(p);

@@ -20,10 +20,9 @@ declare -gA EXCLUDED=(
 	[denied-number]="denied: the object is looked up after the call; its node is gone by then"
 	[link]="names: a further name that is gone again at once"
 	[shared-table]="use: a table that two processes share"
+	[raw-loop]="disks: a loop device that is put over one by who has it open already"
 	[core]="peek: who reads a core dump"
 	# Not of this version: no hook yet.
-	[raw-disk]="none: rawdisk" [raw-node]="none: rawdisk" [raw-parent]="none: rawdisk"
-	[raw-loop]="none: rawdisk" [raw-image]="none: rawdisk"
 	[mount-over]="none: mount" [mount-over-here]="none: mount" [unmount]="none: mount"
 )
 

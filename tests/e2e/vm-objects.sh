@@ -16,6 +16,7 @@ cd "$(dirname "$0")/../.."
 
 RECORDINGS=/mnt/disk/rec
 CLIP=$RECORDINGS/clip.mp4
+IMAGE=/run/image # with a file system that holds recordings, too
 RESULTS=/run/attacks
 FRAMES=12
 
@@ -23,11 +24,6 @@ FRAMES=12
 NOT_YET=$'
 dmabuf\tthe buffer is shared as a file of its own, which is not followed
 acl\trow 24: access lists are set by another hook
-raw-disk\trow 25: the disk below the recordings is not an asset yet
-raw-node\trow 25
-raw-parent\trow 25
-raw-loop\trow 25
-raw-image\trow 25
 other-video\trow 28: only for the camera: vivid\'s further nodes are outputs and metadata
 '
 
@@ -38,6 +34,8 @@ write_policy() {
 		  camera:  {kind: camera}
 		  mics:    {kind: microphone}
 		  footage: {kind: recordings, path: $RECORDINGS}
+		  in-image: {kind: recordings, path: /mnt/image}
+		  disks:   {kind: disk}
 	END
 }
 
@@ -45,7 +43,7 @@ write_policy() {
 attack() {
 	local name=$1 target=$2 status=0
 
-	build/attacks --target "$target" --frames "$FRAMES" --all >"$RESULTS/$name" 2>"$RESULTS/$name.log" ||
+	build/attacks --target "$target" --frames "$FRAMES" "${@:3}" >"$RESULTS/$name" 2>"$RESULTS/$name.log" ||
 		status=$?
 	: >"$RECORDINGS/done-$name"
 	cat "$RECORDINGS/done-$name"
@@ -82,8 +80,8 @@ none() {
 brief='{case, row, pid: .c.pid, object: .c.object, result: .c.result, frames: .c.frames,
 	seen: [.seen[] | [.kind, .result, .detail]]}'
 
-camera_done() { attack camera /dev/video0; [[ $(<"$RESULTS/camera.status") == 0 ]]; }
-file_done() { attack file "$CLIP"; [[ $(<"$RESULTS/file.status") == 0 ]]; }
+camera_done() { attack camera /dev/video0 --all; [[ $(<"$RESULTS/camera.status") == 0 ]]; }
+file_done() { attack file "$CLIP" --all; [[ $(<"$RESULTS/file.status") == 0 ]]; }
 
 # rows FROM TO NAME: enough cases of these rows were tried, and each was seen and flagged.
 rows() {
@@ -101,6 +99,15 @@ camera_descriptors() { rows 14 19 camera 9; }
 file_descriptors() { rows 14 19 file 10; }
 camera_memory() { rows 20 22 camera 5; looked_into camera; }
 file_memory() { rows 20 22 file 4; looked_into file; }
+raw_disks() {
+	rows 25 25 file 3
+	attack image /mnt/image/clip.mp4 raw-disk raw-image
+	rows 25 25 image 2
+	none file "select(.row == 25 and (.seen | any(.kind == \"rawdisk\" and
+		.asset.kind == \"disk\" and .detail.below == \"$RECORDINGS\") | not)) | $brief"
+	none image 'select(.seen | any(.kind == "rawdisk" and .detail.below == "/mnt/image") | not)'" | $brief"
+}
+
 changes() { rows 24 24 file 4; rows 24 24 camera 2; }
 outside() { rows 0 0 file 2; }
 other_nodes() { rows 28 29 file 8; }
@@ -195,6 +202,12 @@ not_yet() {
 
 mkdir -p "$RECORDINGS" "$RESULTS"
 build/attacks --make "$CLIP"
+truncate -s 16M "$IMAGE"
+mkfs.ext4 -q "$IMAGE"
+mkdir /mnt/image
+modprobe loop
+mount -t ext4 "$(losetup -f --show "$IMAGE")" /mnt/image
+build/attacks --make /mnt/image/clip.mp4
 write_policy
 cw_start ${CW_RUNG:+--rung "$CW_RUNG"} --policy /run/policy.yaml || echo "# goes on, to show what fails"
 scenario "every attack on the camera does what it should" camera_done
@@ -205,6 +218,7 @@ scenario "camera: descriptors and bytes of rows 14 to 19 are seen" camera_descri
 scenario "recording: descriptors and bytes of rows 14 to 19 are seen" file_descriptors
 scenario "camera: who reads the memory of a process that holds it is seen" camera_memory
 scenario "recording: who reads the memory of a process that holds it is seen" file_memory
+scenario "who reads the disk below the recordings, or the image behind it, is seen" raw_disks
 scenario "ways that are not in the catalogue are seen" outside
 scenario "cut files, changed modes and owners are seen" changes
 scenario "other nodes and microphones are seen, playback is none" other_nodes

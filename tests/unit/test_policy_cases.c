@@ -79,7 +79,8 @@ static void check_default(const char *expected)
 #define DEVICES                                \
 	"version: 1\nassets:\n"                \
 	"  cameras: {kind: camera}\n"           \
-	"  microphones: {kind: microphone}\n"
+	"  microphones: {kind: microphone}\n" \
+	"  disks: {kind: disk}\n"
 
 static void default_of_an_empty_machine(void **state)
 {

@@ -17,6 +17,7 @@ struct recorder {
 	const char *units[4];	   /* of those that exist */
 	const char *recordings[3]; /* of those that exist */
 	bool opens_only;	   /* looks at a device, never takes pictures */
+	bool disks;		   /* the device is a disk */
 };
 
 static const struct recorder recorders[] = {
@@ -82,6 +83,31 @@ static const struct recorder recorders[] = {
 		.exes = { "/usr/lib/udev/v4l_id", "/lib/udev/v4l_id" },
 		.units = { "systemd-udevd.service" },
 		.opens_only = true,
+	},
+	{
+		/* Nor these: they ask a disk what it is, and how it is. */
+		.name = "udev (disks)",
+		.marks = { "/usr/lib/systemd/systemd-udevd", "/lib/systemd/systemd-udevd" },
+		.exes = { "/usr/lib/systemd/systemd-udevd", "/lib/systemd/systemd-udevd" },
+		.units = { "systemd-udevd.service" },
+		.opens_only = true,
+		.disks = true,
+	},
+	{
+		.name = "smartd",
+		.marks = { "/usr/sbin/smartd" },
+		.exes = { "/usr/sbin/smartd" },
+		.units = { "smartmontools.service", "smartd.service" },
+		.opens_only = true,
+		.disks = true,
+	},
+	{
+		.name = "udisks",
+		.marks = { "/usr/libexec/udisks2/udisksd", "/usr/lib/udisks2/udisksd" },
+		.exes = { "/usr/libexec/udisks2/udisksd", "/usr/lib/udisks2/udisksd" },
+		.units = { "udisks2.service" },
+		.opens_only = true,
+		.disks = true,
 	},
 };
 
@@ -282,19 +308,20 @@ static void put_grant(const char *root, const struct recorder *r, const struct c
 	cw_buf_printf(grants, "  - name: %s\n", r->name);
 	cw_buf_printf(grants, "    allow: [%s]\n",
 		      r->opens_only ? "open" : "open, stream, write, delete");
-	cw_buf_printf(grants, "    on: [cameras%s%s]\n", names->len ? ", " : "",
-		      names->len ? names->data : "");
+	cw_buf_printf(grants, "    on: [%s%s%s]\n", r->disks ? "disks" : "cameras",
+		      names->len ? ", " : "", names->len ? names->data : "");
 	cw_buf_printf(grants, "    to: {exe: [%s], unit: [%s]}\n", exes.data, units.data);
 }
 
 static const char header[] =
-	"# The built-in policy of this machine: every camera and microphone, and what the\n"
+	"# The built-in policy of this machine: every camera, microphone and disk, and what the\n"
 	"# recorders that are installed here need. Whatever else gets at them is flagged.\n"
 	"# To change it, save it to a file and name that with --policy.\n"
 	"version: 1\n"
 	"assets:\n"
 	"  cameras: {kind: camera}\n"
-	"  microphones: {kind: microphone}\n";
+	"  microphones: {kind: microphone}\n"
+	"  disks: {kind: disk}\n";
 
 int cw_policy_default(const char *root, struct cw_buf *ret_yaml)
 {

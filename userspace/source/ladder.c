@@ -25,6 +25,9 @@
 #define BLIND_CONNECTION \
 	"protocols other than TCP; what a proxy passes on by UNIX sockets or pipes; which of its " \
 	"peers a server serves whose threads share the work"
+#define BLIND_DISKS \
+	"disks of a network file system, and all but the first of a btrfs; what a driver of " \
+	"another kind than SCSI and NVMe offers beside the block device"
 #define BLIND_CORE "who reads a core dump that a handler took through a pipe"
 #define BLIND_REFUSED "whether a security module refuses it then"
 
@@ -132,6 +135,16 @@ static const struct cw_way ways[] = {
 	{ CW_CAP_PEEK, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
 	  "who reads a core dump; ptrace and process_vm_readv by a thread's number or out of a "
 	  "container; /proc/PID/mem by io_uring", BETTER_HOOKS, CW_NEEDS_DESCRIPTORS },
+
+	{ CW_CAP_DISKS, CW_PROBE_LSM, { "lsm__file_open", "lsm__file_ioctl" }, BLIND_DISKS, NULL,
+	  CW_NEEDS_FILES },
+	{ CW_CAP_DISKS, CW_PROBE_FENTRY, { "fexit__file_open", "fexit__file_ioctl" }, BLIND_DISKS,
+	  NULL, CW_NEEDS_FILES },
+	{ CW_CAP_DISKS, CW_PROBE_KPROBE, { "kprobe__file_open", "kprobe__file_ioctl" },
+	  BLIND_DISKS "; " BLIND_REFUSED, BETTER_TRAMPOLINE, CW_NEEDS_FILES },
+	{ CW_CAP_DISKS, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
+	  BLIND_DISKS "; a loop device that is put over one by who has it open already",
+	  BETTER_HOOKS, CW_NEEDS_DESCRIPTORS },
 
 	{ CW_CAP_PROCESS, CW_PROBE_TRACEPOINT,
 	  { "fork__process", "exec__process", "exit__process" }, "", NULL, CW_NEEDS_NOTHING },
