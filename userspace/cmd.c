@@ -107,6 +107,17 @@ int cw_take_time(const char *verb, const char *value, bool end, uint64_t *ret_ns
 			      value);
 }
 
+int cw_take_policy(const char *path, struct cw_policy **ret_policy)
+{
+	cw_auto_buf struct cw_buf errors = { 0 };
+	int e = cw_policy_load(path, &errors, ret_policy);
+
+	if (!e)
+		return 0;
+	fputs(errors.data ? errors.data : "", stderr);
+	return e == -EINVAL ? CW_EXIT_USAGE : CW_EXIT_FAILED;
+}
+
 static bool is_one_of(const struct stat *st, char *const *inputs, unsigned int n)
 {
 	struct stat in;

@@ -6,11 +6,14 @@
 #include <getopt.h>
 
 #include "pipeline.h"
+#include "policy/policy.h"
 
 int cw_cmd_run(int argc, char **argv);
 int cw_cmd_check(int argc, char **argv);
 int cw_cmd_coverage(int argc, char **argv);
+int cw_cmd_diff(int argc, char **argv);
 int cw_cmd_export(int argc, char **argv);
+int cw_cmd_learn(int argc, char **argv);
 int cw_cmd_record(int argc, char **argv);
 int cw_cmd_replay(int argc, char **argv);
 int cw_cmd_query(int argc, char **argv);
@@ -43,6 +46,8 @@ int cw_take_rung(const char *verb, const char *value, enum cw_probe *ret_best);
  */
 int cw_take_time(const char *verb, const char *value, bool end, uint64_t *ret_ns);
 
+/* Loads a policy; its faults are said. */
+int cw_take_policy(const char *path, struct cw_policy **ret_policy);
 /*
  * Opens a file to write into, made with mode 0640, and empties it, unless it is one of the inputs:
  * evidence is not overwritten. 0, or the status to exit with; what is wrong was said.

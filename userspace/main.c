@@ -11,6 +11,8 @@ static const struct {
 	{ "run", cw_cmd_run, "monitor this machine, flag what nobody granted" },
 	{ "record", cw_cmd_record, "write a trace of this machine, judge nothing" },
 	{ "replay", cw_cmd_replay, "judge a trace: the verdicts of run, or another policy's" },
+	{ "learn", cw_cmd_learn, "the least policy that would have allowed what a trace shows" },
+	{ "diff", cw_cmd_diff, "which events of a trace two policies judge differently" },
 	{ "export", cw_cmd_export, "the events of a trace for other tools: JSON, CSV, OCSF, ECS" },
 	{ "query", cw_cmd_query, "who touched what, from traces; counted by person, day, ..." },
 	{ "verify", cw_cmd_verify, "is a trace whole, unchanged and sealed?" },

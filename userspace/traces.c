@@ -419,20 +419,6 @@ int cw_traces_take_paths(struct cw_traces_config *c, int argc, char **argv)
 	return CW_GO_ON;
 }
 
-static int load_policy(struct cw_traces *t)
-{
-	cw_auto_buf struct cw_buf errors = { 0 };
-	int e;
-
-	if (!t->c->policy)
-		return CW_EXIT_OK;
-	e = cw_policy_load(t->c->policy, &errors, &t->policy);
-	if (!e)
-		return CW_EXIT_OK;
-	fputs(errors.data ? errors.data : "", stderr);
-	return e == -EINVAL ? CW_EXIT_USAGE : CW_EXIT_FAILED;
-}
-
 /* Their heads, so that they can be sorted; standard input stays open. */
 static int look_into(struct cw_traces *t)
 {
@@ -466,7 +452,7 @@ int cw_traces_open(const struct cw_traces_config *c, struct cw_traces **ret_trac
 	t->n = c->n;
 	t->inputs = calloc(c->n, sizeof(*t->inputs));
 	if (t->inputs && !cw_jobs_new(&t->jobs))
-		status = load_policy(t);
+		status = c->policy ? cw_take_policy(c->policy, &t->policy) : CW_EXIT_OK;
 	if (!status && look_into(t))
 		status = CW_EXIT_FAILED;
 	if (status) {

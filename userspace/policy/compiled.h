@@ -12,13 +12,6 @@
 
 #define CW_POLICY_NO_ASSET SIZE_MAX
 
-enum cw_policy_verb {
-	CW_POLICY_OPEN = 1 << 0,
-	CW_POLICY_STREAM = 1 << 1,
-	CW_POLICY_WRITE = 1 << 2,
-	CW_POLICY_DELETE = 1 << 3,
-};
-
 /* In the order in which they are tried, and in which "the first that failed" is meant. */
 enum cw_policy_cond_kind {
 	CW_POLICY_EXE,

@@ -35,7 +35,7 @@ static const struct {
 	{ CW_POLICY_DELETE, "delete" },
 };
 
-static unsigned int verbs_of(const struct cw_event *e)
+unsigned int cw_policy_verbs(const struct cw_event *e)
 {
 	uint32_t access = e->asset.access;
 	bool device = e->asset.kind == CW_ASSET_CAMERA || e->asset.kind == CW_ASSET_MICROPHONE;
@@ -55,15 +55,15 @@ static unsigned int verbs_of(const struct cw_event *e)
 	return verbs;
 }
 
-static void put_verbs(unsigned int verbs, struct cw_buf *out)
+void cw_policy_put_verbs(struct cw_buf *out, unsigned int verbs, const char *between)
 {
-	const char *between = "";
+	bool first = true;
 
 	for (size_t i = 0; i < CW_ARRAY_SIZE(verb_names); i++) {
 		if (!(verbs & verb_names[i].verb))
 			continue;
-		cw_buf_printf(out, "%s%s", between, verb_names[i].name);
-		between = " and ";
+		cw_buf_printf(out, "%s%s", first ? "" : between, verb_names[i].name);
+		first = false;
 	}
 }
 
@@ -103,7 +103,7 @@ static void explain_no_grant(struct cw_policy *p, size_t asset, unsigned int ver
 		return;
 	}
 	cw_buf_puts(&p->why, "it does not allow ");
-	put_verbs(verbs & ~nearest->verbs, &p->why);
+	cw_policy_put_verbs(&p->why, verbs & ~nearest->verbs, " and ");
 }
 
 static void explain_excess(struct cw_policy *p, const struct cw_policy_excess *x)
@@ -152,7 +152,7 @@ static void judge_access(struct cw_policy *p, size_t asset, struct cw_event *e)
 	const struct cw_policy_grant_rules *within = NULL;
 	uint64_t exe = cw_policy_exe_bit(e->process.exe);
 	struct cw_policy_excess excess, first;
-	unsigned int verbs = verbs_of(e);
+	unsigned int verbs = cw_policy_verbs(e);
 	bool over = false;
 
 	for (size_t i = 0; a && i < a->n_grants; i++) {

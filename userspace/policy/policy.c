@@ -139,6 +139,12 @@ const struct cw_policy_asset *cw_policy_asset(const struct cw_policy *p, size_t 
 	return i < p->n_assets ? &p->assets[i].pub : NULL;
 }
 
+const struct cw_policy_asset *cw_policy_asset_of(const struct cw_policy *p,
+						 const struct cw_asset *asset)
+{
+	return cw_policy_asset(p, cw_policy_match_asset(p, asset));
+}
+
 const struct cw_policy_grant *cw_policy_grant(const struct cw_policy *p, size_t i)
 {
 	return i < p->n_grants ? &p->grants[i].pub : NULL;

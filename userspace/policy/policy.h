@@ -24,6 +24,14 @@ struct cw_policy_asset {
 	unsigned int line; /* in the policy, for messages */
 };
 
+/* What a grant can allow; bits. */
+enum cw_policy_verb {
+	CW_POLICY_OPEN = 1 << 0,
+	CW_POLICY_STREAM = 1 << 1,
+	CW_POLICY_WRITE = 1 << 2,
+	CW_POLICY_DELETE = 1 << 3,
+};
+
 /* A grant, as far as others need it; strings belong to the policy, NULL: not given. */
 struct cw_policy_grant {
 	const char *name;
@@ -74,6 +82,14 @@ void cw_policy_judge(struct cw_policy *p, struct cw_event *e);
  * must have no limits, stay as it is, and live longer. Freed by cw_policy_free().
  */
 int cw_policy_view(const struct cw_policy *p, struct cw_policy **ret_view);
+
+/* The asset that an object belongs to; NULL: none. */
+const struct cw_policy_asset *cw_policy_asset_of(const struct cw_policy *p,
+						 const struct cw_asset *asset);
+/* The verbs that one grant must allow to cover an access; 0: the event asks for none. */
+unsigned int cw_policy_verbs(const struct cw_event *e);
+/* Appends the verbs as a policy spells them. */
+void cw_policy_put_verbs(struct cw_buf *out, unsigned int verbs, const char *between);
 
 /* After a reload: `to` goes on counting what `from` counted, by grant name. */
 void cw_policy_keep_usage(struct cw_policy *to, struct cw_policy *from);

@@ -136,8 +136,7 @@ static void place_of(const char *text, size_t offset, unsigned int *ret_line,
 	*ret_column = column;
 }
 
-/* Length of the UTF-8 sequence at `s`, 0 if it is none; overlong forms and surrogates are none. */
-static size_t sequence(const unsigned char *s, size_t left, uint32_t *ret_code)
+size_t cw_policy_utf8(const unsigned char *s, size_t left, uint32_t *ret_code)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	uint32_t code;
@@ -184,7 +183,7 @@ static int scan_bytes(const char *text, size_t len, struct cw_policy_faults *f)
 		return -EINVAL;
 	}
 	for (size_t i = 0; i < len; i += n) {
-		n = sequence(s + i, len - i, &code);
+		n = cw_policy_utf8(s + i, len - i, &code);
 		if (!n) {
 			byte_fault(f, text, i, "not UTF-8: byte", s[i], "UTF-8 text");
 			return -EINVAL;

@@ -73,6 +73,11 @@ struct cw_policy_node {
  */
 int cw_policy_tree_load(const char *text, size_t len, struct cw_policy_arena *arena,
 			struct cw_policy_faults *faults, struct cw_policy_node **ret_root);
+/*
+ * Length of the UTF-8 sequence at `s`, of which `left` bytes are there; 0 if it is none: overlong
+ * forms and surrogates are none.
+ */
+size_t cw_policy_utf8(const unsigned char *s, size_t left, uint32_t *ret_code);
 /* Reads a file of at most CW_POLICY_SIZE_MAX + 1 bytes; the caller frees. */
 int cw_policy_file_read(const char *path, char **ret_text, size_t *ret_len);
 
