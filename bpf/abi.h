@@ -25,6 +25,8 @@
 #define CW_TOUCH_DEVICES 8 /* the last that a process touched are remembered, */
 #define CW_TOUCH_FILES	 8 /* of each sort so many; the sum is a power of two */
 #define CW_TOUCHES_MAX	 (CW_TOUCH_DEVICES + CW_TOUCH_FILES)
+#define CW_MARKS_LACK	 (1ull << 40) /* in look_closer */
+#define CW_TOUCHING	 (1ull << 56)
 #define CW_NO_ASSET	 0xffffffffu
 #define CW_ASSET_MAYBE	 0xfffffffdu /* the agent decides, after what fanotify has told */
 #define CW_ASSET_BELOW	 0xfffffffbu /* a device or a file that has what is in a tree */

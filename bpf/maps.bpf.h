@@ -27,6 +27,7 @@ const volatile bool tp_denied = false;	/* system calls tell of refusals */
 const volatile bool tp_peek = false;	/* system calls tell who looks into memory */
 const volatile bool track_fds = false;	/* no hook sees a file's end: follow descriptors */
 const volatile bool io_complete_by_cqe = false;
+const volatile bool marks_by_name = false; /* inodes get theirs with the first name in memory */
 /* enum cw_rung of the programs that more than one rung has */
 const volatile __u8 denied_rung = CW_RUNG_LSM; /* results of devices, permission */
 const volatile __u8 close_rung = CW_RUNG_LSM;
@@ -37,7 +38,7 @@ const volatile __u8 syscall_ops32[CW_SYSCALLS_MAX] = {}; /* the same for 32-bit 
 /* ---- set at any time ---- */
 __u8 majors[CW_MAJORS_MAX];	  /* 1: every character device of this major is watched */
 __u8 block_majors[CW_MAJORS_MAX]; /* the same for block devices */
-__u8 inode_filter[CW_FILTER_SIZE]; /* 0: surely no watched inode; else ask the map */
+__u32 inode_filter[CW_FILTER_SIZE]; /* how many marks an inode of this slot has; 0: ask no map */
 __u32 holders[CW_HOLDERS_SIZE];	  /* how many descriptors processes of this id modulo size hold */
 __u32 touchers[CW_HOLDERS_SIZE];  /* how many processes of this id modulo size are in `touched` */
 __u32 open_filter[CW_OPENS_SIZE]; /* how many watched open files have an address in this slot */
@@ -46,6 +47,12 @@ __u32 touch_asset = CW_NO_ASSET;  /* the agent's next open marks its inode as th
 __u32 touch_tid;		  /* by this thread of the agent */
 __u64 canary_ino;		  /* the agent's own opens of this inode are reported */
 bool frames_by_ioctl = true;	  /* count ioctls: the V4L2 tracepoints are not attached (yet) */
+/*
+ * Not 0: that an inode has no mark says nothing. tree_gen - tree_clean, raised before the one and
+ * lowered after the other; CW_TOUCHING while the agent touches; CW_MARKS_LACK when `inodes` was
+ * full. One look instead of three.
+ */
+__u64 look_closer;
 __u64 tree_gen;			  /* raised when a directory may have come into a tree */
 __u64 tree_clean;		  /* tree_gen as it was when the agent last set all marks */
 __u64 link_gen;			  /* tree_gen at the last link(2) */

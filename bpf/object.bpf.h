@@ -26,12 +26,19 @@ struct object {
 
 static __always_inline __u32 filter_slot(__u64 ino)
 {
-	return (ino ^ (ino >> 18)) & (CW_FILTER_SIZE - 1);
+	return ino & (CW_FILTER_SIZE - 1);
 }
 
 static __always_inline bool filter_maybe(__u64 ino)
 {
 	return inode_filter[filter_slot(ino)] != 0;
+}
+
+/* A character or block device: what the two have in common, and nothing else. */
+static __always_inline bool is_node(__u32 mode)
+{
+	_Static_assert((S_IFCHR & S_IFBLK) == S_IFCHR, "one bit more");
+	return (mode & S_IFMT & ~(S_IFBLK ^ S_IFCHR)) == S_IFCHR;
 }
 
 static __always_inline bool device_maybe(__u32 rdev, __u32 mode)
@@ -81,14 +88,25 @@ static __always_inline struct cw_inode *inode_mark(__u64 ino, __u32 dev, __u32 g
 	return m;
 }
 
+/*
+ * Counted before it is there: a look between the two asks the map in vain; the other way round it
+ * would not ask.
+ */
 static __always_inline void inode_set(__u64 ino, __u32 dev, __u32 gen, __u32 asset)
 {
 	struct cw_inode_key key = { .ino = ino, .dev = dev };
 	struct cw_inode value = { .asset = asset, .gen = gen };
 
-	inode_filter[filter_slot(ino)] = 1;
-	if (bpf_map_update_elem(&inodes, &key, &value, BPF_ANY))
-		count_loss(CW_LOSS_INODES);
+	__sync_fetch_and_add(&inode_filter[filter_slot(ino)], 1);
+	if (!bpf_map_update_elem(&inodes, &key, &value, BPF_NOEXIST))
+		return;
+	__sync_fetch_and_add(&inode_filter[filter_slot(ino)], -1);
+	if (!bpf_map_update_elem(&inodes, &key, &value, BPF_EXIST))
+		return;
+	count_loss(CW_LOSS_INODES);
+	/* Full: from now on each look asks for the folder. */
+	if (!(look_closer & CW_MARKS_LACK))
+		__sync_fetch_and_add(&look_closer, CW_MARKS_LACK);
 }
 
 /*
@@ -120,6 +138,13 @@ static __noinline __u32 ancestor_asset(struct dentry *dentry, __u32 dev, __u32 s
 		dentry = parent;
 	}
 	return CW_NO_ASSET;
+}
+
+/* Something may have come into a tree whose content has no marks yet. Returns the number before. */
+static __always_inline __u64 tree_raise(void)
+{
+	__sync_fetch_and_add(&look_closer, 1);
+	return __sync_fetch_and_add(&tree_gen, 1);
 }
 
 static __always_inline __u32 tree_steps(void)
@@ -226,7 +251,7 @@ static __always_inline __u32 dir_asset(struct inode *dir, struct dentry *child)
 /* The first look at an inode whose name is not at hand. False: surely not watched. */
 static __always_inline bool inode_maybe(enum cw_rung rung, struct inode *inode, umode_t mode)
 {
-	if ((mode & S_IFMT) == S_IFCHR || (mode & S_IFMT) == S_IFBLK)
+	if (is_node(mode))
 		return device_maybe(FIELD(rung, inode, i_rdev), mode);
 	return filter_maybe(FIELD(rung, inode, i_ino));
 }
@@ -247,15 +272,15 @@ static __always_inline bool file_maybe(enum cw_rung rung, struct file *file)
 	umode_t mode = FIELD(rung, inode, i_mode);
 	struct dentry *dentry, *dir;
 
-	if ((mode & S_IFMT) == S_IFCHR || (mode & S_IFMT) == S_IFBLK)
+	if (is_node(mode))
 		return device_maybe(FIELD(rung, inode, i_rdev), mode);
-	if (filter_maybe(FIELD(rung, inode, i_ino)))
+	if (filter_maybe(FIELD(rung, inode, i_ino)) || look_closer)
 		return true;
+	if (marks_by_name)
+		return false;
 	dentry = FIELD(rung, file, f_path.dentry);
 	dir = FIELD(rung, dentry, d_parent);
-	if (dentry_filter(rung, dir) || dentry_filter(rung, FIELD(rung, dir, d_parent)))
-		return true;
-	return tree_gen != tree_clean;
+	return dentry_filter(rung, dir) || dentry_filter(rung, FIELD(rung, dir, d_parent));
 }
 
 /* The same for a name in a directory. */
@@ -267,7 +292,7 @@ static __always_inline bool dentry_maybe(enum cw_rung rung, struct inode *dir,
 	if (filter_maybe(FIELD(rung, dir, i_ino)) ||
 	    dentry_filter(rung, FIELD(rung, parent, d_parent)) || dentry_filter(rung, dentry))
 		return true;
-	return tree_gen != tree_clean;
+	return look_closer != 0;
 }
 
 /* The same for a name alone. */

@@ -17,7 +17,7 @@
  */
 static __always_inline __u32 slot_of_distance(__u64 n)
 {
-	return ((n >> 6) ^ (n >> 22)) & (CW_OPENS_SIZE - 1);
+	return (n >> 8) & (CW_OPENS_SIZE - 1);
 }
 
 /* The same for an address that is a mere number. What is written to a map is read back as one. */
@@ -132,7 +132,7 @@ static __noinline int written_elsewhere(struct file *file, __u32 rung)
  */
 static __always_inline void on_file_open(enum cw_rung rung, struct file *file, int result)
 {
-	if ((file_maybe(rung, file) || touch_tid) && !open_seen(file, result, rung))
+	if (file_maybe(rung, file) && !open_seen(file, result, rung))
 		return;
 	if (!result && FIELD(rung, file, f_mode) & FMODE_WRITE &&
 	    touched_maybe(bpf_get_current_pid_tgid() >> 32))
@@ -140,6 +140,7 @@ static __always_inline void on_file_open(enum cw_rung rung, struct file *file, i
 }
 
 HOOK_LSM(file_open, file_open, (struct file *file), (file, 0))
+HOOK_ENTRY(file_open, (struct file *file), (file, 0))
 HOOK_KPROBE(file_open, security_file_open, (struct file *file), (file, 0))
 
 SEC("fexit/security_file_open")
@@ -403,6 +404,7 @@ static __always_inline void on_file_permission(enum cw_rung rung, struct file *f
 }
 
 HOOK(file_permission, (struct file *file, int mask), (file, mask))
+HOOK_ENTRY(file_permission, (struct file *file, int mask), (file, mask))
 
 static __always_inline void on_file_ioctl(enum cw_rung rung, struct file *file, unsigned int cmd,
 					  unsigned long arg)
@@ -416,13 +418,14 @@ static __always_inline void on_file_ioctl(enum cw_rung rung, struct file *file, 
 	stream_ioctl(file, cmd, rung);
 }
 
-HOOK(file_ioctl, (struct file *file, unsigned int cmd, unsigned long arg),
-     (file, cmd, arg))
+HOOK(file_ioctl, (struct file *file, unsigned int cmd, unsigned long arg), (file, cmd, arg))
+HOOK_ENTRY(file_ioctl, (struct file *file, unsigned int cmd, unsigned long arg), (file, cmd, arg))
 
 /* Since 6.8 (f1bb47a31dff): ioctl of 32-bit programs, which went through file_ioctl before. */
 #define on_file_ioctl_compat on_file_ioctl
-HOOK(file_ioctl_compat, (struct file *file, unsigned int cmd, unsigned long arg),
-     (file, cmd, arg))
+HOOK(file_ioctl_compat, (struct file *file, unsigned int cmd, unsigned long arg), (file, cmd, arg))
+HOOK_ENTRY(file_ioctl_compat, (struct file *file, unsigned int cmd, unsigned long arg),
+	   (file, cmd, arg))
 
 static __always_inline void on_mmap_file(enum cw_rung rung, struct file *file)
 {
@@ -432,6 +435,7 @@ static __always_inline void on_mmap_file(enum cw_rung rung, struct file *file)
 
 /* The hook has one parameter more, behind the file. */
 HOOK(mmap_file, (struct file *file, unsigned long prot, unsigned long flags), (file))
+HOOK_ENTRY(mmap_file, (struct file *file, unsigned long prot, unsigned long flags), (file))
 
 static __noinline int closed(struct file *file, __u32 rung)
 {

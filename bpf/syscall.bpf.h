@@ -307,7 +307,7 @@ __noinline int tree_changed(__u32 op)
 	 * In this order: the agent sets tree_clean and looks at tree_gen then, so that one of the
 	 * two sides always sees the other.
 	 */
-	__u64 before = __sync_fetch_and_add(&tree_gen, 1);
+	__u64 before = tree_raise();
 	bool told = before != tree_clean;
 
 	if (op == CW_SYSCALL_LINK)

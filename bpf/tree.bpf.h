@@ -66,7 +66,7 @@ static __noinline void tree_entered(struct object *o, struct dentry *to, __u32 a
 	struct cw_record_rescan *r;
 	struct path_result path = {};
 
-	__sync_fetch_and_add(&tree_gen, 1);
+	tree_raise();
 	r = reserve_record(CW_RING_FILES, sizeof(*r), CW_RECORD_RESCAN, CW_LOSS_FILES);
 	if (!r)
 		return;
@@ -159,6 +159,40 @@ HOOK(inode_mkdir, (struct inode *dir, struct dentry *dentry, umode_t mode), (dir
 HOOK(inode_mknod, (struct inode *dir, struct dentry *dentry, umode_t mode, unsigned int rdev),
      (dir, dentry))
 
+/*
+ * An inode in a tree without a mark gets a name in memory: it was just made, or found in its
+ * folder. A folder that has another name already brings content.
+ */
+static __noinline int named(struct dentry *dentry, struct inode *inode)
+{
+	struct object o;
+	bool known;
+
+	object_fill(&o, inode, dentry, NULL);
+	if (is_node(o.mode))
+		return 0;
+	known = filter_maybe(o.ino) && inode_mark(o.ino, o.dev, o.gen);
+	if (!known && object_watched(&o) && (o.mode & S_IFMT) == S_IFDIR && inode_name(inode))
+		tree_entered(&o, dentry, o.asset);
+	return 0;
+}
+
+/*
+ * Every way by which an inode gets a name in memory comes here, before anybody can open it: made by
+ * whatever call, or looked up. So what a tree has gets its mark, and an open need not ask for the
+ * folder. The price is paid by look-ups that are not in the cache of names. Misses: a network file
+ * system that moves a name by itself.
+ */
+static __always_inline void on_d_instantiate(enum cw_rung rung, struct dentry *dentry,
+					     struct inode *inode)
+{
+	if (inode && dentry_filter(rung, FIELD(rung, dentry, d_parent)))
+		named(dentry, inode);
+}
+
+HOOK_VOID(d_instantiate, d_instantiate, (struct dentry *dentry, struct inode *inode),
+	  (dentry, inode))
+
 static __noinline int attributes_set(struct dentry *dentry, struct iattr *attr, __u32 rung)
 {
 	struct access a = { .access = CW_ABI_WRITE, .fd = ~0u, .rung = rung };
@@ -216,8 +250,9 @@ static __always_inline void on_inode_free(enum cw_rung rung, struct inode *inode
 	    magic != OVERLAY_MAGIC)
 		return;
 	key.dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	if (inode_mark(key.ino, key.dev, inode_generation(inode)))
-		bpf_map_delete_elem(&inodes, &key);
+	if (inode_mark(key.ino, key.dev, inode_generation(inode)) &&
+	    !bpf_map_delete_elem(&inodes, &key))
+		__sync_fetch_and_add(&inode_filter[filter_slot(key.ino)], -1);
 }
 
 HOOK_VOID(inode_free, inode_free_security, (struct inode *inode), (inode))

@@ -534,7 +534,7 @@ static int start(struct pipeline *p)
 	int r;
 
 	update_wall(p);
-	p->losses_since_ns = cw_pipeline_now();
+	p->losses_since_ns = p->skipped_since_ns = cw_pipeline_now();
 	r = open_stages(p);
 	if (r)
 		return r;
@@ -608,6 +608,15 @@ static void take_uevents(struct pipeline *p)
 		cw_assets_refresh_disks(&p->assets);
 }
 
+static void tell_skipped(struct pipeline *p)
+{
+	uint64_t n = cw_kernel_take_skipped(p->kernel), now = cw_pipeline_now();
+
+	if (n)
+		cw_pipeline_deliver_gap(p, "skipped", n, p->skipped_since_ns, now);
+	p->skipped_since_ns = now;
+}
+
 static void run_canary(struct pipeline *p)
 {
 	uint64_t now = cw_pipeline_now();
@@ -619,6 +628,7 @@ static void run_canary(struct pipeline *p)
 	if (now < p->next_canary_ns)
 		return;
 	p->next_canary_ns = now + CANARY_EVERY_NS;
+	tell_skipped(p);
 	cw_trees_check_roots(p);
 	if (p->canary.fd < 0 || !p->canary.ino)
 		deliver_canary(p, false, "it has no object");
@@ -725,6 +735,7 @@ static void finish(struct pipeline *p)
 	if (p->decode) {
 		drain(p);
 		cw_trees_run_names(p);
+		tell_skipped(p);
 		cw_pipeline_begin_event(p, &e, CW_KIND_STOP);
 		cw_event_add_string(&e, "version", CW_VERSION);
 		cw_event_add_uint(&e, "events", p->events);

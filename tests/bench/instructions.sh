@@ -14,12 +14,27 @@ cd "$(dirname "$0")/../.."
 
 # The hooks that each rung hangs on the measured operations (userspace/source/ladder.c).
 PROCESS="raw_tp/sched_process_fork raw_tp/sched_process_exec raw_tp/sched_process_exit"
+SECURITY="file_permission file_ioctl mmap_file"
+# hooks KIND PREFIX NAME…: KIND/PREFIX_NAME for each.
+hooks() {
+	local kind=$1 prefix=$2
+
+	shift 2
+	printf "$kind/$prefix%s " "$@"
+}
+# shellcheck disable=SC2086 # lists of words
 declare -A HOOKS=(
-	[lsm]="lsm/file_open fentry/__fput fexit/chrdev_open lsm/file_permission lsm/file_ioctl
-		lsm/mmap_file lsm/sock_graft lsm/inode_free_security $PROCESS"
-	[tracepoint]="tp_btf/sys_exit $PROCESS $PROCESS"
+	[lsm]="$(hooks fentry bpf_lsm_ file_open $SECURITY) fentry/__fput fexit/chrdev_open
+		lsm/d_instantiate lsm/inode_free_security lsm/sock_graft raw_tp/inet_sock_set_state
+		$PROCESS"
+	[fentry]="$(hooks fexit security_ file_open $SECURITY) fentry/__fput fexit/chrdev_open
+		$(hooks fentry security_ d_instantiate inode_free sock_graft)
+		raw_tp/inet_sock_set_state $PROCESS"
+	[kprobe]="$(hooks kprobe security_ file_open $SECURITY d_instantiate inode_free sock_graft)
+		kprobe/__fput kprobe/chrdev_open raw_tp/inet_sock_set_state $PROCESS"
+	[tracepoint]="tp_btf/sys_exit raw_tp/inet_sock_set_state $PROCESS $PROCESS"
 )
-RUNGS=(lsm tracepoint)
+RUNGS=(lsm fentry kprobe tracepoint)
 
 kernel=6.1 rungs=() guest=
 

@@ -18,12 +18,16 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define NAMES 4
+#define OPENS 200
 
 static int dir, file, listener;
 static struct sockaddr_in address = { .sin_family = AF_INET };
@@ -48,19 +52,36 @@ static void do_getppid(void)
 	syscall(SYS_getppid);
 }
 
+/*
+ * One of four names: how many others share its place in the kernel's table of names is chance, and
+ * the best batch is that of a name that has it alone.
+ */
+static void open_at_depth(const char *path)
+{
+	static char name[128];
+	static unsigned int n;
+	size_t len = strlen(path);
+
+	if (n++ % OPENS == 0) {
+		memcpy(name, path, len + 1);
+		name[len - 1] = (char)('0' + n / OPENS % NAMES);
+	}
+	open_close(dir, name, O_RDONLY);
+}
+
 static void do_open_1(void)
 {
-	open_close(dir, "file", O_RDONLY);
+	open_at_depth("file0");
 }
 
 static void do_open_4(void)
 {
-	open_close(dir, "d/d/d/file", O_RDONLY);
+	open_at_depth("d/d/d/file0");
 }
 
 static void do_open_12(void)
 {
-	open_close(dir, "d/d/d/d/d/d/d/d/d/d/d/file", O_RDONLY);
+	open_at_depth("d/d/d/d/d/d/d/d/d/d/d/file0");
 }
 
 static void do_dev_null(void)
@@ -147,9 +168,9 @@ static const struct operation {
 	int watched;
 } operations[] = {
 	{ "getppid", do_getppid, 1000, 20, 0 },
-	{ "open_1", do_open_1, 200, 20, 0 },
-	{ "open_4", do_open_4, 200, 20, 0 },
-	{ "open_12", do_open_12, 200, 20, 0 },
+	{ "open_1", do_open_1, OPENS, 20, 0 },
+	{ "open_4", do_open_4, OPENS, 20, 0 },
+	{ "open_12", do_open_12, OPENS, 20, 0 },
 	{ "dev_null", do_dev_null, 200, 20, 0 },
 	{ "read", do_read, 500, 20, 0 },
 	{ "write", do_write, 100, 20, 0 },
@@ -196,18 +217,22 @@ static void prepare(const char *path)
 		fail(path);
 	for (int i = 0; i < 12; i++) {
 		char name[80];
-		int fd;
 
-		snprintf(name, sizeof(name), "%sfile", at);
-		fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-		if (fd < 0 || pwrite(fd, "x", 1, 0) != 1)
-			fail(name);
-		close(fd);
+		for (int k = 0; k < NAMES; k++) {
+			int fd;
+
+			snprintf(name, sizeof(name), "%sfile%d", at, k);
+			fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+			if (fd < 0 || pwrite(fd, "x", 1, 0) != 1)
+				fail(name);
+			close(fd);
+		}
 		strcat(at, "d/");
 		if (mkdirat(dir, at, 0755) && errno != EEXIST)
 			fail(at);
 	}
-	file = openat(dir, "file", O_RDWR | O_CLOEXEC);
+	/* The time of the last access is written now and then: not in our time. */
+	file = openat(dir, "file0", O_RDWR | O_NOATIME | O_CLOEXEC);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (bind(listener, (void *)&address, sizeof(address)) || listen(listener, 16) ||
@@ -232,6 +257,12 @@ int main(int argc, char **argv)
 	if (argc < 2) {
 		fputs("usage: operations DIR [NAME...]\n", stderr);
 		return 2;
+	}
+	/* The same addresses each time: how many page tables a process needs is no chance then. */
+	if (!getenv("OPERATIONS_FIXED")) {
+		personality(ADDR_NO_RANDOMIZE);
+		setenv("OPERATIONS_FIXED", "1", 1);
+		execv("/proc/self/exe", argv);
 	}
 	prepare(argv[1]);
 	putchar('{');

@@ -64,10 +64,27 @@ many() {
 	done
 }
 
+# A node, a nameless file that gets a name, and a file three new folders below: no open made them.
+made() {
+	python3 - "$RECORDINGS" <<-'END'
+	import os, sys
+	top = sys.argv[1]
+	os.mknod(top + "/node", 0o100644)
+	fd = os.open(top, os.O_TMPFILE | os.O_RDWR)
+	os.link("/proc/self/fd/%d" % fd, top + "/linked", src_dir_fd=0) # linkat(2), which follows
+	os.makedirs(top + "/x/y/z")
+	os.mknod(top + "/x/y/z/node", 0o100644)
+	END
+	reads "$RECORDINGS/node"
+	reads "$RECORDINGS/linked"
+	reads "$RECORDINGS/x/y/z/node"
+}
+
 mkdir -p "$RECORDINGS" "$OUTSIDE"
 printf 'version: 1\nassets:\n  footage: {kind: recordings, path: %s}\n' "$RECORDINGS" >/run/policy.yaml
 cw_start --policy /run/policy.yaml
 scenario "a folder that is moved in is watched to its last level at once" at_once
+scenario "what other calls than open make is watched from its first open" made
 scenario "one that is renamed as soon as it came in does not hide its content" renamed
 scenario "nor do a hundred that come at once" many
 stop_camwarden

@@ -21,6 +21,7 @@ struct cw_kernel {
 	struct bpf_link *module_links[MODULE_PROGRAMS_MAX];
 	bool module_way; /* frames are counted by tracepoints of a module */
 	struct cw_loss_count told[CW_LOSS_MAX];
+	uint64_t told_skipped;
 	cw_record_fn fn;
 	void *ctx;
 };
@@ -159,6 +160,9 @@ static void configure(struct probes_bpf *skel, const struct cw_ladder *l)
 	skel->rodata->tp_peek = by_syscall(l, CW_CAP_PEEK);
 	skel->rodata->track_fds = by_syscall(l, CW_CAP_OPEN);
 	skel->rodata->io_complete_by_cqe = l->io_complete_by_cqe;
+	skel->rodata->marks_by_name = cw_ladder_uses(l, "lsm__d_instantiate") ||
+				      cw_ladder_uses(l, "fentry__d_instantiate") ||
+				      cw_ladder_uses(l, "kprobe__d_instantiate");
 	fill_syscalls(skel, l);
 }
 
@@ -378,21 +382,26 @@ int cw_kernel_ignore_node(struct cw_kernel *k, uint32_t rdev, uint64_t ino, uint
 				    BPF_ANY);
 }
 
+static void look_closer(struct cw_kernel *k, uint64_t more)
+{
+	__atomic_fetch_add(&k->skel->bss->look_closer, more, __ATOMIC_SEQ_CST);
+}
+
 int cw_kernel_touch(struct cw_kernel *k, int dirfd, const char *name, int flags, uint32_t asset)
 {
 	cw_auto_close int fd = -1;
+	int error;
 	bool seen;
 
 	k->skel->data->touch_asset = asset;
 	__atomic_store_n(&k->skel->bss->touch_tid, (__u32)gettid(), __ATOMIC_SEQ_CST);
+	look_closer(k, CW_TOUCHING);
 	fd = openat(dirfd, name, flags | O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0) {
-		int r = -errno;
-
-		__atomic_store_n(&k->skel->bss->touch_tid, 0, __ATOMIC_SEQ_CST);
-		return r;
-	}
+	error = errno;
+	look_closer(k, -CW_TOUCHING);
 	seen = !__atomic_exchange_n(&k->skel->bss->touch_tid, 0, __ATOMIC_SEQ_CST);
+	if (fd < 0)
+		return -error;
 	return seen ? CW_TAKE_FD(fd) : -EIO;
 }
 
@@ -423,7 +432,10 @@ uint64_t cw_kernel_tree_gen(const struct cw_kernel *k)
 
 void cw_kernel_tree_clean(struct cw_kernel *k, uint64_t gen)
 {
+	uint64_t before = k->skel->bss->tree_clean; /* only we write it */
+
 	__atomic_store_n(&k->skel->bss->tree_clean, gen, __ATOMIC_SEQ_CST);
+	look_closer(k, before - gen);
 }
 
 bool cw_kernel_tree_is_clean(const struct cw_kernel *k)
@@ -476,6 +488,24 @@ bool cw_kernel_take_losses(struct cw_kernel *k, struct cw_loss_count ret_losses[
 		k->told[i].count = count;
 	}
 	return any;
+}
+
+uint64_t cw_kernel_take_skipped(struct cw_kernel *k)
+{
+	uint64_t total = 0, news;
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, k->skel->obj) {
+		struct bpf_prog_info info = {};
+		__u32 size = sizeof(info);
+
+		if (bpf_program__fd(p) >= 0 &&
+		    !bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &size))
+			total += info.recursion_misses;
+	}
+	news = total - k->told_skipped;
+	k->told_skipped = total;
+	return news;
 }
 
 int cw_kernel_task(struct cw_kernel *k, uint32_t tgid, struct cw_task *ret_task)

@@ -53,6 +53,12 @@ int cw_kernel_consume(struct cw_kernel *k, cw_record_fn fn, void *ctx);
 /* Losses since the last call, by class (CW_LOSS_MAX entries). True if there are any. */
 bool cw_kernel_take_losses(struct cw_kernel *k, struct cw_loss_count ret_losses[CW_LOSS_MAX]);
 
+/*
+ * Runs of programs that the kernel left out since the last call, because another run of the same
+ * was interrupted (since 5.12). Asks for every program, so not for the hot path.
+ */
+uint64_t cw_kernel_take_skipped(struct cw_kernel *k);
+
 /* What the kernel side knows of a process, alive or ended lately. -ENOENT. */
 int cw_kernel_task(struct cw_kernel *k, uint32_t tgid, struct cw_task *ret_task);
 /* Every process that the kernel side knows. `fn` must not add or remove any. */

@@ -15,6 +15,7 @@
 
 #include "calib.skel.h"
 #include "source/ladder.h"
+#include "source/preempt.h"
 
 #define BETTER_LSM "boot with bpf in the list of security modules (lsm=…,bpf)"
 #define BETTER_TRAMPOLINE \
@@ -37,11 +38,15 @@
 	{ prefix "inode_unlink", prefix "inode_rmdir", prefix "inode_rename", prefix "inode_link", \
 	  prefix "inode_mkdir", prefix "inode_mknod", freed "inode_free" }
 
+/* Hot hooks, where they can be had for less. */
+#define QUICK(name) "entry__" name "|lsm__" name
+
 static const struct cw_way ways[] = {
-	{ CW_CAP_OPEN, CW_PROBE_LSM, { "lsm__file_open" },
+	{ CW_CAP_OPEN, CW_PROBE_LSM, { QUICK("file_open"), "?lsm__d_instantiate" },
 	  "what a security module before bpf in the list refuses", NULL, CW_NEEDS_NOTHING },
-	{ CW_CAP_OPEN, CW_PROBE_FENTRY, { "fexit__file_open" }, "", NULL, CW_NEEDS_NOTHING },
-	{ CW_CAP_OPEN, CW_PROBE_KPROBE, { "kprobe__file_open" },
+	{ CW_CAP_OPEN, CW_PROBE_FENTRY, { "fexit__file_open", "?fentry__d_instantiate" }, "", NULL,
+	  CW_NEEDS_NOTHING },
+	{ CW_CAP_OPEN, CW_PROBE_KPROBE, { "kprobe__file_open", "?kprobe__d_instantiate" },
 	  "whether a security module refuses the open of a file then", BETTER_TRAMPOLINE,
 	  CW_NEEDS_NOTHING },
 	{ CW_CAP_OPEN, CW_PROBE_TRACEPOINT, { "tp__sys_exit", "?tp__io_uring_complete" },
@@ -69,7 +74,8 @@ static const struct cw_way ways[] = {
 	  "seccomp supervisor; their first use is not seen then", BETTER_HOOKS, CW_NEEDS_NOTHING },
 
 	{ CW_CAP_USE, CW_PROBE_LSM,
-	  { "lsm__file_permission", "lsm__file_ioctl", "?lsm__file_ioctl_compat" }, "", NULL,
+	  { QUICK("file_permission"), QUICK("file_ioctl"), "?" QUICK("file_ioctl_compat") }, "",
+	  NULL,
 	  CW_NEEDS_FILES },
 	{ CW_CAP_USE, CW_PROBE_FENTRY,
 	  { "fexit__file_permission", "fexit__file_ioctl", "?fexit__file_ioctl_compat" }, "", NULL,
@@ -81,7 +87,7 @@ static const struct cw_way ways[] = {
 	  "reads by io_uring and io_submit; descriptors above 255 that came by fork, or in a table "
 	  "that two processes share", BETTER_HOOKS, CW_NEEDS_DESCRIPTORS },
 
-	{ CW_CAP_MAP, CW_PROBE_LSM, { "lsm__mmap_file" }, "", NULL, CW_NEEDS_FILES },
+	{ CW_CAP_MAP, CW_PROBE_LSM, { QUICK("mmap_file") }, "", NULL, CW_NEEDS_FILES },
 	{ CW_CAP_MAP, CW_PROBE_FENTRY, { "fexit__mmap_file" }, "", NULL, CW_NEEDS_FILES },
 	{ CW_CAP_MAP, CW_PROBE_KPROBE, { "kprobe__mmap_file" }, BLIND_REFUSED, BETTER_TRAMPOLINE,
 	  CW_NEEDS_FILES },
@@ -102,7 +108,7 @@ static const struct cw_way ways[] = {
 
 	/* Frames are counted by tracepoints of a module, what else belongs to it by the ioctl. */
 	{ CW_CAP_STREAM, CW_PROBE_TRACEPOINT,
-	  { "lsm__file_ioctl|fexit__file_ioctl|kprobe__file_ioctl" },
+	  { QUICK("file_ioctl") "|fexit__file_ioctl|kprobe__file_ioctl" },
 	  "frames of drivers that do not use the V4L2 core's ioctls or videobuf2", NULL,
 	  CW_NEEDS_FILES },
 	{ CW_CAP_STREAM, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
@@ -172,6 +178,8 @@ static const struct {
 	enum cw_probe rung; /* not to be used where a lower one is asked for */
 } kinds[] = {
 	[CW_HOOK_LSM] = { BPF_PROG_TYPE_LSM, BPF_LSM_MAC, "bpf_lsm_", "calib__lsm", CW_PROBE_LSM },
+	[CW_HOOK_LSM_ENTRY] = { BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, "bpf_lsm_", NULL,
+				CW_PROBE_LSM },
 	[CW_HOOK_FENTRY] = { BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, "", "calib__fentry",
 			     CW_PROBE_FENTRY },
 	[CW_HOOK_FEXIT] = { BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT, "", "calib__fexit",
@@ -202,12 +210,18 @@ static const struct {
 	{ "lsm__" name, CW_HOOK_LSM, hook, 0 }, \
 	{ "fentry__" name, CW_HOOK_FENTRY, "security_" name, 0 }, \
 	{ "kprobe__" name, CW_HOOK_KPROBE, "security_" name, 0 }
+#define QUICK_HOOK(name) { "entry__" name, CW_HOOK_LSM_ENTRY, name, 0 }
 	HOOKS("file_open", 1),
 	HOOKS("file_receive", 1),
 	HOOKS("file_permission", 2),
 	HOOKS("file_ioctl", 3),
 	HOOKS("file_ioctl_compat", 3),
 	HOOKS("mmap_file", 3),
+	QUICK_HOOK("file_open"),
+	QUICK_HOOK("file_permission"),
+	QUICK_HOOK("file_ioctl"),
+	QUICK_HOOK("file_ioctl_compat"),
+	QUICK_HOOK("mmap_file"),
 	HOOKS("inode_unlink", 2),
 	HOOKS("inode_rmdir", 2),
 	HOOKS("inode_rename", 5),
@@ -216,10 +230,12 @@ static const struct {
 	HOOKS("inode_mknod", 4),
 	HOOKS("ptrace_access_check", 2),
 	HOOKS_VOID("file_free", "file_free_security"),
+	HOOKS_VOID("d_instantiate", "d_instantiate"),
 	HOOKS_VOID("inode_free", "inode_free_security"),
 	HOOKS_VOID("sock_graft", "sock_graft"),
 #undef HOOKS
 #undef HOOKS_VOID
+#undef QUICK_HOOK
 	{ "lsm__inode_setattr", CW_HOOK_LSM, "inode_setattr", 3 },
 	{ "lsm__inode_setattr_v5_10", CW_HOOK_LSM, "inode_setattr", 2 },
 	{ "fexit__inode_setattr", CW_HOOK_FEXIT, "security_inode_setattr", 3 },
@@ -298,6 +314,8 @@ static bool kind_runs(struct cw_ladder *l, enum cw_hook_kind kind)
 
 	if (kinds[kind].rung < l->best)
 		return false;
+	if (kind == CW_HOOK_LSM_ENTRY)
+		return !l->preemptible && kind_runs(l, CW_HOOK_LSM) && kind_runs(l, CW_HOOK_FENTRY);
 	if (!kinds[kind].trial)
 		return true;
 	if (l->runs[kind] == CW_UNTRIED) {
@@ -598,6 +616,7 @@ int cw_ladder_decide(enum cw_probe best, struct cw_buf *errors, struct cw_ladder
 		return -EOPNOTSUPP;
 	}
 	hold_syscalls(&l);
+	l.preemptible = cw_preempt_in_kernel();
 	l.io_complete_by_cqe = completes_by_cqe(btf);
 	if (!l.raw_tp || !kind_runs(&l, CW_HOOK_TP_BTF))
 		r = explain(errors, -EOPNOTSUPP, &u);

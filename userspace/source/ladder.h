@@ -35,6 +35,7 @@ struct cw_way {
 
 enum cw_hook_kind {
 	CW_HOOK_LSM,
+	CW_HOOK_LSM_ENTRY, /* fentry at the function that a hook calls */
 	CW_HOOK_FENTRY,
 	CW_HOOK_FEXIT,
 	CW_HOOK_KPROBE,
@@ -49,6 +50,7 @@ struct cw_ladder {
 	/* What the calibration object saw. */
 	enum { CW_UNTRIED, CW_RUNS, CW_FAILS } runs[CW_HOOK_MAX];
 	bool raw_tp;
+	bool preemptible; /* a process can take the processor from another inside the kernel */
 	unsigned int hz; /* jiffies a second; 0: unknown */
 	bool io_complete_by_cqe;
 	const struct cw_way *way[CW_CAP_MAX]; /* NULL: none */

@@ -72,6 +72,7 @@ struct cw_watch {
 	bool unstable;
 	int roots; /* inotify, on the roots alone */
 	int fan;
+	bool names_by_fanotify;
 	bool renames; /* the kernel has FAN_RENAME */
 	struct dir *dirs[DIR_SLOTS];
 	struct pending *pending; /* those that wait start at head */
@@ -276,12 +277,17 @@ static bool same(const struct identity *a, const struct identity *b)
 
 /*
  * A watch of inotify tells at once when the root goes, and keeps its inode in memory, with the mark
- * that the whole tree hangs on, without keeping the file system from being unmounted.
+ * that the whole tree hangs on, without keeping the file system from being unmounted. It makes
+ * every access on that file system dearer, so there is none where the kernel side tells of names,
+ * and the mark stays without the inode.
  */
 static void pin_root(struct cw_watch *w, int fd)
 {
 	char name[32];
+	struct statfs fs;
 
+	if (!w->names_by_fanotify && !fstatfs(fd, &fs) && numbers_last(&fs))
+		return;
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	if (w->roots < 0 || inotify_add_watch(w->roots, name, IN_DELETE_SELF | IN_MOVE_SELF) < 0)
 		w->unmarked++;
@@ -796,6 +802,7 @@ int cw_watch_new(struct cw_kernel *k, bool names_by_fanotify, struct cw_watch **
 		return -ENOMEM;
 	w->k = k;
 	w->fan = -1;
+	w->names_by_fanotify = names_by_fanotify;
 	w->roots = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (names_by_fanotify)
 		open_fanotify(w);
