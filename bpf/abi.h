@@ -31,6 +31,7 @@
 #define CW_ASSET_MAYBE	 0xfffffffdu /* the agent decides, after what fanotify has told */
 #define CW_ASSET_BELOW	 0xfffffffbu /* a device or a file that has what is in a tree */
 #define CW_ASSET_CORE	 0xfffffffcu /* a core dump of a process that had touched something */
+#define CW_SELF_ASSET	 0xfffffff1u /* + enum cw_self_kind: what the agent lives on */
 
 /* Which ring a record goes to: cameras and microphones have room of their own. */
 enum cw_ring {
@@ -46,6 +47,7 @@ enum cw_record_type {
 	CW_RECORD_ATTEMPT, /* a refused open whose object the agent has to look up */
 	CW_RECORD_RESCAN,  /* a directory came into a watched tree: its content has to be marked */
 	CW_RECORD_TREE,	   /* tracepoint rung: some directory was made or moved */
+	CW_RECORD_TAMPER,  /* something was done to the agent */
 };
 
 enum cw_access_op {
@@ -99,6 +101,8 @@ enum cw_syscall_op {
 	CW_SYSCALL_PTRACE,
 	CW_SYSCALL_VM_READV,
 	CW_SYSCALL_VM_WRITEV,
+	CW_SYSCALL_BPF,
+	CW_SYSCALL_CLOCK,
 	CW_SYSCALL_HELD,
 	CW_SYSCALL_DUP,
 	CW_SYSCALL_FCNTL,
@@ -123,6 +127,34 @@ enum cw_rung {
 	CW_RUNG_MAX,
 };
 
+/* Files whose mark says that they are the agent's own; a change of one is tampering. */
+enum cw_self_kind {
+	CW_SELF_PROGRAM,
+	CW_SELF_POLICY,
+	CW_SELF_TRACE,
+	CW_SELF_OUTPUT,
+	CW_SELF_KEYS,
+	CW_SELF_UNIT,	/* of systemd */
+	CW_SELF_CGROUP, /* the files that freeze or kill a control group */
+	CW_SELF_STATE,
+	CW_SELF_MAX,
+};
+
+/* What was done to the agent, other than to a file. */
+enum cw_tamper {
+	CW_TAMPER_SIGNAL,  /* arg: number, sent by a process (1) or by the kernel (0) */
+	CW_TAMPER_PTRACE,  /* mode of the access */
+	CW_TAMPER_LIMIT,   /* which resource */
+	CW_TAMPER_FREEZE,  /* id of the control group */
+	CW_TAMPER_MAP,	   /* id of the object, here and in the next two */
+	CW_TAMPER_PROGRAM,
+	CW_TAMPER_LINK,
+	CW_TAMPER_LOAD,	   /* type of the foreign program; its name */
+	CW_TAMPER_MODULE,  /* its name */
+	CW_TAMPER_CLOCK,   /* nanoseconds since 1970, 0: not known */
+	CW_TAMPER_MAX,
+};
+
 /* What the kernel side could not deliver or remember, by class. */
 enum cw_loss {
 	CW_LOSS_DEVICES,      /* ring of the devices full */
@@ -138,6 +170,7 @@ enum cw_loss {
 	CW_LOSS_PATHS,	      /* a helper failed to read a path */
 	CW_LOSS_ATTEMPTS,     /* half of the ring of the files full: a refusal is not told */
 	CW_LOSS_TOUCHES,      /* map of touches full: who looks into that process is not told */
+	CW_LOSS_TAMPERS,      /* something was done to the agent, and what is not told */
 	CW_LOSS_MAX,
 };
 
@@ -341,6 +374,16 @@ struct cw_record_attempt {
 	char base[CW_PATH_SIZE]; /* the directory it is relative to, leaf first */
 };
 
+struct cw_record_tamper {
+	struct cw_record hdr;
+	struct cw_actor actor;
+	__u32 what; /* enum cw_tamper */
+	__s32 result;
+	__u64 arg[2];
+	__u64 number; /* rising by one; who waits for it goes on when the agent says so */
+	char name[56];
+};
+
 struct cw_record_rescan {
 	struct cw_record hdr;
 	__u64 ino;
@@ -376,6 +419,12 @@ struct cw_device_key {
 struct cw_device {
 	__u32 asset;
 	__u32 flags; /* enum cw_device_flag */
+};
+
+/* A map, program or link of the agent. */
+struct cw_object_key {
+	__u32 kind; /* CW_TAMPER_MAP, _PROGRAM, _LINK */
+	__u32 id;
 };
 
 /* One open file description. */
@@ -520,6 +569,7 @@ _Static_assert(sizeof(struct cw_record_move) == 1240, "move");
 _Static_assert(sizeof(struct cw_record_touch) == 704 + 64 + 512, "touch");
 _Static_assert(sizeof(struct cw_touch) == 56, "touch");
 _Static_assert(sizeof(struct cw_told_key) == 48, "told");
+_Static_assert(sizeof(struct cw_record_tamper) == 168, "tamper");
 _Static_assert(sizeof(struct cw_open) == 48, "open");
 _Static_assert(sizeof(struct cw_fd) == 56, "descriptor");
 _Static_assert(sizeof(struct cw_found) == 112, "found");

@@ -232,6 +232,8 @@ __noinline int fd_see(__u32 fd, __u32 op)
 		return 0;
 	if (!object_watched(&o))
 		return tp_peek && o.mode == (S_IFREG | 0600) ? SEEN_MEMORY : 0;
+	if (asset_is_self(o.asset))
+		return self_only_read(o.asset, access_of(file)) ? 0 : ASSET_SEEN(o.asset);
 	d.file = address_of(file);
 	/* An open can only be new: what stands at this address is of a file that went unseen. */
 	if (op == CW_OP_OPEN)

@@ -27,6 +27,18 @@ static __always_inline bool is_agent(void)
 	return bpf_get_current_pid_tgid() >> 32 == self_tgid;
 }
 
+/* Process 1 of the machine; the one of a container has another number here. */
+static __always_inline bool is_init(void)
+{
+	return bpf_get_current_pid_tgid() >> 32 == 1;
+}
+
+/* What becomes of a change of the agent's own files: see harden.bpf.h. */
+static __always_inline __s32 self_result(__u32 asset)
+{
+	return hardened && asset_is_self(asset) && !is_init() ? -1 : 0;
+}
+
 /*
  * An open by the agent. True: it is not an access. A touch gives the inode its mark: the kernel's
  * own idea of the inode counts, which stat(2) hides on some file systems. The canary's own object
@@ -38,6 +50,7 @@ static __always_inline bool agent_open(struct object *o)
 		return false;
 	if (touch_tid && (__u32)bpf_get_current_pid_tgid() == touch_tid) {
 		inode_set(o->ino, o->dev, o->gen, touch_asset);
+		agent_task = (__u64)bpf_get_current_task();
 		touch_tid = 0;
 		return true;
 	}

@@ -31,6 +31,8 @@ const volatile bool marks_by_name = false; /* inodes get theirs with the first n
 /* enum cw_rung of the programs that more than one rung has */
 const volatile __u8 denied_rung = CW_RUNG_LSM; /* results of devices, permission */
 const volatile __u8 close_rung = CW_RUNG_LSM;
+const volatile bool hardened = false;	/* what changes the agent's files is refused afterwards */
+const volatile bool can_wait = false;	/* there is another processor for the agent */
 const volatile __u32 hz = 250;		/* jiffies a second */
 const volatile __u8 syscall_ops[CW_SYSCALLS_MAX] = {};	 /* tracepoint rung: enum cw_syscall_op */
 const volatile __u8 syscall_ops32[CW_SYSCALLS_MAX] = {}; /* the same for 32-bit programs */
@@ -46,6 +48,7 @@ __u64 filter_base;		  /* the address of open_filter */
 __u32 touch_asset = CW_NO_ASSET;  /* the agent's next open marks its inode as this asset's */
 __u32 touch_tid;		  /* by this thread of the agent */
 __u64 canary_ino;		  /* the agent's own opens of this inode are reported */
+__u64 tampers_told;		  /* up to this number the agent has told of what is done to it */
 bool frames_by_ioctl = true;	  /* count ioctls: the V4L2 tracepoints are not attached (yet) */
 /*
  * Not 0: that an inode has no mark says nothing. tree_gen - tree_clean, raised before the one and
@@ -61,6 +64,8 @@ struct cw_inode_key asset_roots[CW_ASSETS_MAX];
 /* ---- read by the agent ---- */
 struct cw_loss_count losses[CW_LOSS_MAX];
 __u64 next_open_id;
+__u64 tampers_made;
+__u64 agent_task;  /* a task_struct of the agent, as it opened something */
 
 /* Full: the record is counted in losses and a gap event follows. Sized by the agent. */
 struct {
@@ -269,6 +274,21 @@ struct {
 	__type(key, struct cw_told_key);
 	__type(value, __u8);
 } told SEC(".maps");
+/* Which processes were told of already, by kind of tampering. Full: told again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct cw_use_key);
+	__type(value, __u64);
+} tampered SEC(".maps");
+
+/* The agent's maps, programs and links. Filled once, frozen then. Full: the agent says so. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 512);
+	__type(key, struct cw_object_key);
+	__type(value, __u32);
+} ours SEC(".maps");
 
 /* An address as a number, which a pointer with a type is not for the verifier. */
 static __always_inline __u64 address_of(const void *p)

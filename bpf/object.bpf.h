@@ -225,6 +225,19 @@ static __always_inline bool object_watched(struct object *o)
 	return true;
 }
 
+/* A file that the agent lives on. */
+static __always_inline bool asset_is_self(__u32 asset)
+{
+	return asset >= CW_SELF_ASSET && asset < CW_SELF_ASSET + CW_SELF_MAX;
+}
+
+/* Such a file is only watched for changes: everybody may read it, or run the program. */
+static __always_inline bool self_only_read(__u32 asset, __u32 access)
+{
+	return asset_is_self(asset) &&
+	       !(access & (CW_ABI_WRITE | CW_ABI_TRUNCATE | CW_ABI_CREATE));
+}
+
 /* A function of its own: its stack is free again when the event is told. */
 static __noinline bool object_of_file(struct object *o, struct file *file)
 {

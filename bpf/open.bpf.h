@@ -98,6 +98,10 @@ static __noinline int open_seen(struct file *file, int result, __u32 rung)
 	if (!object_watched(&o))
 		return 1;
 	a.access = access_of(file);
+	if (asset_is_self(o.asset)) {
+		a.result = result ? result : self_result(o.asset);
+		return self_only_read(o.asset, a.access) ? 0 : emit_access(&o, &a);
+	}
 	if (result) {
 		a.op = CW_OP_DENIED;
 		a.result = result;

@@ -9,6 +9,8 @@
 #include "peek.bpf.h"	   /* LSM, fentry, kprobe: memory of other processes */
 #include "open.bpf.h"	   /* LSM, fentry, kprobe: open, receive, use, map, close */
 #include "tree.bpf.h"	   /* LSM, fentry, kprobe: names and attributes */
+#include "self.bpf.h"	   /* what is done to the agent */
+#include "harden.bpf.h"	   /* and what of it is refused, on demand */
 #include "stream.bpf.h"	   /* frames */
 #include "descriptor.bpf.h" /* tracepoint rung: who holds what */
 #include "syscall.bpf.h"   /* tracepoint rung: system calls */

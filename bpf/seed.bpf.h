@@ -28,7 +28,7 @@ static __noinline int found_open(struct task_struct *task, struct file *file, __
 
 	if (tgid == self_tgid || BPF_CORE_READ(file, f_mode) & FMODE_PATH)
 		return 0;
-	if (!object_of_file(&o, file))
+	if (!object_of_file(&o, file) || self_only_read(o.asset, access_of(file)))
 		return 0;
 	d.file = address_of(file);
 	open = bpf_map_lookup_elem(&opens, &d.file);

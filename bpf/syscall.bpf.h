@@ -9,6 +9,7 @@
 
 #include "descriptor.bpf.h"
 #include "lifecycle.bpf.h"
+#include "self.bpf.h"
 
 #define AT_FDCWD_ -100
 #define F_DUPFD_  0
@@ -538,6 +539,10 @@ static __always_inline int call_any(struct call *c, __u32 op)
 			break;
 		name_changed(op);
 		tree_changed(op);
+		break;
+	case CW_SYSCALL_BPF:
+	case CW_SYSCALL_CLOCK:
+		self_call(op, c->arg[0], c->arg[1], c->ret);
 		break;
 	}
 	return 0;

@@ -36,6 +36,7 @@ static __noinline int removed(struct dentry *dentry, __u32 rung)
 	object_of_dentry(&o, dentry);
 	if (is_agent() || !object_watched(&o))
 		return 0;
+	a.result = self_result(o.asset);
 	return emit_access(&o, &a);
 }
 
@@ -79,6 +80,20 @@ static __noinline void tree_entered(struct object *o, struct dentry *to, __u32 a
 	bpf_ringbuf_submit(r, 0);
 }
 
+/* A file of the agent loses its name to another. */
+static __noinline int replaced(struct dentry *dentry, __u32 rung)
+{
+	struct access a = { .op = CW_OP_UNLINK, .access = CW_ABI_DELETE | CW_ABI_WRITE, .fd = ~0u,
+			    .rung = rung };
+	struct object o;
+
+	object_of_dentry(&o, dentry);
+	if (is_agent() || !o.inode || !object_watched(&o) || !asset_is_self(o.asset))
+		return 0;
+	a.result = self_result(o.asset);
+	return emit_access(&o, &a);
+}
+
 static __noinline int moved(struct dentry *from, struct inode *to_dir, struct dentry *to, __u32 op,
 			    __u32 rung)
 {
@@ -89,6 +104,7 @@ static __noinline int moved(struct dentry *from, struct inode *to_dir, struct de
 
 	object_of_dentry(&o, from);
 	was = object_watched(&o);
+	a.result = self_result(o.asset);
 	if (!was && asset == CW_NO_ASSET)
 		return 0;
 	if (!was) {
@@ -116,6 +132,7 @@ static __always_inline void on_inode_rename(enum cw_rung rung, struct inode *old
 	if (flags & RENAME_EXCHANGE_)
 		moved(new, old_dir, old, CW_OP_RENAME, rung);
 	moved(old, new_dir, new, CW_OP_RENAME, rung);
+	replaced(new, rung);
 }
 
 HOOK_LSM(inode_rename, inode_rename, (struct inode *old_dir, struct dentry *old,
@@ -192,6 +209,7 @@ static __always_inline void on_d_instantiate(enum cw_rung rung, struct dentry *d
 
 HOOK_VOID(d_instantiate, d_instantiate, (struct dentry *dentry, struct inode *inode),
 	  (dentry, inode))
+#define ATTR_TOLD (ATTR_MODE | ATTR_UID | ATTR_GID | ATTR_SIZE)
 
 static __noinline int attributes_set(struct dentry *dentry, struct iattr *attr, __u32 rung)
 {
@@ -199,11 +217,12 @@ static __noinline int attributes_set(struct dentry *dentry, struct iattr *attr, 
 	__u32 valid = BPF_CORE_READ(attr, ia_valid);
 	struct object o;
 
-	if (!(valid & (ATTR_MODE | ATTR_UID | ATTR_GID | ATTR_SIZE)))
+	if (!(valid & ATTR_TOLD))
 		return 0;
 	object_of_dentry(&o, dentry);
 	if (is_agent() || !object_watched(&o))
 		return 0;
+	a.result = self_result(o.asset);
 	a.op = valid & ATTR_SIZE ? CW_OP_TRUNCATE : CW_OP_ATTR;
 	if (valid & ATTR_SIZE) {
 		a.access |= CW_ABI_TRUNCATE;

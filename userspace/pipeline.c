@@ -177,6 +177,9 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 		if (d.path)
 			cw_trees_rescan_later(p, d.asset, d.path);
 		return 0;
+	case CW_DECODED_TAMPER:
+		cw_tamper_take(p, &e, &d);
+		return 0;
 	case CW_DECODED_ATTEMPT:
 	case CW_DECODED_EVENT:
 		break;
@@ -204,6 +207,11 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 	}
 	if (e.kind == CW_KIND_PEEK && d.target_ino)
 		cw_assets_note_core(&p->assets, &e, &d);
+	if (cw_self_file_event(&e, d.asset)) {
+		cw_pipeline_deliver_access(p, &e, d.proc);
+		cw_tamper_mark_soon(p);
+		return 0;
+	}
 	if (d.type == CW_DECODED_ATTEMPT ? cw_assets_look_up(&p->assets, &e, &d) :
 					   cw_assets_identify(&p->assets, &e, &d))
 		cw_pipeline_deliver_access(p, &e, d.proc);
@@ -220,7 +228,7 @@ static void tell_losses(struct pipeline *p)
 {
 	static const char *const names[] = {
 		"devices", "files", "processes", "tasks", "opens", "inodes", "executables",
-		"connections", "streams", "uses", "paths", "attempts", "touches",
+		"connections", "streams", "uses", "paths", "attempts", "touches", "tampers",
 	};
 	struct cw_loss_count losses[CW_LOSS_MAX];
 	struct cw_recorder_loss trace;
@@ -540,12 +548,14 @@ static int start(struct pipeline *p)
 		return r;
 	deliver_start(p);
 	apply_assets(p, p->config->quiet);
+	cw_tamper_start(p);
 	r = cw_seed_run(p->kernel, &sessions);
 	if (r)
 		cw_pipeline_say("what was open before the start cannot be found: %s", strerror(-r));
 	else if (sessions && !p->config->quiet)
 		cw_pipeline_say("%u processes of sessions from elsewhere were here before",
 				sessions);
+	cw_kernel_freeze(p->kernel);
 	if (cw_canary_start(&p->canary, p->kernel))
 		deliver_canary(p, false, p->canary.wrong);
 	p->signals = open_signals();
@@ -630,6 +640,7 @@ static void run_canary(struct pipeline *p)
 	p->next_canary_ns = now + CANARY_EVERY_NS;
 	tell_skipped(p);
 	cw_trees_check_roots(p);
+	cw_tamper_mark(p);
 	if (p->canary.fd < 0 || !p->canary.ino)
 		deliver_canary(p, false, "it has no object");
 	else
@@ -655,6 +666,8 @@ static int next_deadline(const struct pipeline *p, int names_ms)
 		at = p->next_roots_ns;
 	if (p->next_names_ns && p->next_names_ns < at)
 		at = p->next_names_ns;
+	if (p->next_self_ns && p->next_self_ns < at)
+		at = p->next_self_ns;
 	if (p->canary.flying && p->canary.since_ns + CANARY_PATIENCE_NS < at)
 		at = p->canary.since_ns + CANARY_PATIENCE_NS;
 	if (p->rescan_all_ns && p->rescan_all_ns < at)
@@ -676,6 +689,8 @@ static void run_deadlines(struct pipeline *p)
 		cw_trees_check_roots(p);
 	if (p->rescan_all_ns && now >= p->rescan_all_ns)
 		cw_trees_rescan_all(p);
+	if (p->next_self_ns && now >= p->next_self_ns)
+		cw_tamper_run(p);
 	run_canary(p);
 	if (p->end_ns && now >= p->end_ns)
 		p->stopping = true;
@@ -699,6 +714,7 @@ static void loop(struct pipeline *p)
 		{ .fd = p->uevents, .events = POLLIN },
 		{ .fd = p->mounts, .events = POLLPRI },
 		{ .fd = cw_watch_roots_fd(p->watch), .events = POLLIN },
+		{ .fd = p->self.fan, .events = POLLIN },
 	};
 	int names_ms = 0;
 
@@ -720,6 +736,8 @@ static void loop(struct pipeline *p)
 		}
 		if (fds[5].revents & POLLIN)
 			cw_trees_check_roots(p);
+		if (fds[6].revents & POLLIN)
+			cw_tamper_mark_soon(p);
 		run_deadlines(p);
 		tell_output(p);
 	}
@@ -766,6 +784,7 @@ static void free_pipeline(struct pipeline *p)
 {
 	cw_canary_stop(&p->canary);
 	cw_assets_free(&p->assets);
+	cw_self_stop(&p->self);
 	for (unsigned int i = 0; i < p->n_rescans; i++)
 		free(p->rescan[i].path);
 	cw_decode_free(p->decode);
@@ -783,7 +802,7 @@ static void free_pipeline(struct pipeline *p)
 int cw_pipeline_run(const struct cw_run_config *config)
 {
 	struct pipeline p = { .config = config, .signals = -1, .uevents = -1, .mounts = -1,
-			      .canary.fd = -1,
+			      .canary.fd = -1, .self.fan = -1,
 			      .printer = { .format = config->format, .all = config->all } };
 	cw_auto_buf struct cw_buf errors = { 0 };
 	int status = CW_EXIT_FAILED, r;

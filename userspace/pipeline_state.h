@@ -11,6 +11,7 @@
 #include "canary.h"
 #include "pipeline.h"
 #include "printer.h"
+#include "self.h"
 #include "sink/writer.h"
 #include "trace/recorder.h"
 
@@ -36,6 +37,8 @@ struct pipeline {
 	struct cw_ladder ladder;
 	struct cw_assets assets;
 	struct cw_canary canary;
+	struct cw_self self;
+
 	struct cw_buf exe_path;
 	struct rescan rescan[RESCANS_MAX];
 	unsigned int n_rescans;
@@ -45,7 +48,7 @@ struct pipeline {
 	uint64_t seq, events;
 	uint64_t wall_offset_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
 	uint64_t losses_since_ns, skipped_since_ns, missing_since_ns, end_ns;
-	uint64_t next_canary_ns, next_roots_ns, next_names_ns;
+	uint64_t next_canary_ns, next_roots_ns, next_names_ns, next_self_ns;
 	int signals, uevents, mounts;
 	int output_error, trace_error; /* told already */
 	bool stopping;
@@ -66,7 +69,23 @@ void cw_pipeline_deliver_gap(struct pipeline *p, const char *class, uint64_t los
 void cw_pipeline_deliver_access(struct pipeline *p, struct cw_event *e,
 				const struct cw_proc *proc);
 
+/* ---- tamper.c ---- */
+/* Something was done to the agent itself. */
+void cw_tamper_take(struct pipeline *p, struct cw_event *e, const struct cw_decoded_record *d);
+void cw_tamper_start(struct pipeline *p);
+/* Marks the files that the agent lives on again, and tells of the names among them that went. */
+void cw_tamper_mark(struct pipeline *p);
+void cw_tamper_mark_soon(struct pipeline *p);
+void cw_tamper_run(struct pipeline *p);
+
 /* ---- trees.c ---- */
+/*
+ * Who made the last call that changes names, of which fanotify gave the pid only; *ret_known: the
+ * kernel side kept it. NULL: nothing is known of that process.
+ */
+struct cw_proc *cw_trees_namer(struct pipeline *p, uint32_t pid, struct cw_namer *ret_namer,
+			       bool *ret_known);
+
 /* A folder came into tree `index`; or many did, or its record was lost. */
 void cw_trees_rescan_later(struct pipeline *p, uint32_t index, const char *path);
 void cw_trees_rescan_all_later(struct pipeline *p);

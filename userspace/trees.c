@@ -186,38 +186,47 @@ static void fill_name_event(struct pipeline *p, struct cw_event *e, struct cw_na
 		cw_event_add_bool(e, "directory", true);
 }
 
+struct cw_proc *cw_trees_namer(struct pipeline *p, uint32_t pid, struct cw_namer *ret_namer,
+			       bool *ret_known)
+{
+	struct cw_record_process portrait;
+	struct cw_decoded_record nothing;
+	struct cw_namer namer = {};
+	struct cw_task task;
+	struct cw_event e;
+
+	*ret_known = !cw_kernel_namer(p->kernel, pid, &namer, &portrait);
+	/* A record like those of the ring; it is for the table of processes alone. */
+	if (*ret_known && portrait.task.start_ns == namer.actor.start_ns)
+		cw_decode_record(p->decode, &portrait, sizeof(portrait), &e, &nothing);
+	if (!*ret_known) {
+		namer.actor.tgid = namer.actor.tid = pid;
+		namer.actor.uid = namer.actor.euid = namer.actor.gid = CW_NO_UID;
+		namer.actor.login_uid = namer.actor.session = CW_NO_UID;
+		if (!cw_kernel_task(p->kernel, pid, &task))
+			namer.actor.start_ns = task.start_ns;
+	}
+	*ret_namer = namer;
+	return *ret_known || namer.actor.start_ns ?
+		       cw_decode_process(p->decode, pid, namer.actor.start_ns) : NULL;
+}
+
 /* fanotify names a pid; who that was when it called, the kernel side kept. */
 static void take_name(struct pipeline *p, struct cw_name_event *n)
 {
-	struct cw_namer namer = {};
-	struct cw_proc *proc = NULL;
-	struct cw_task task;
+	struct cw_namer namer;
 	struct cw_event e;
-	struct cw_record_process portrait;
-	struct cw_decoded_record nothing;
-	bool known = !cw_kernel_namer(p->kernel, n->pid, &namer, &portrait);
+	bool known;
+	struct cw_proc *proc = cw_trees_namer(p, n->pid, &namer, &known);
 
 	/* Attributes also change by a write or an unlink: only chmod and its kin are news. */
 	if (n->change == CW_NAME_ATTRIBUTES &&
 	    (!known || namer.op != CW_SYSCALL_ATTR ||
 	     cw_pipeline_now() - namer.time_ns > CW_NSEC_PER_SEC))
 		return;
-	/* A record like those of the ring; it is for the table of processes alone. */
-	if (known && portrait.task.start_ns == namer.actor.start_ns)
-		cw_decode_record(p->decode, &portrait, sizeof(portrait), &e, &nothing);
 	fill_name_event(p, &e, n);
-	if (known) {
+	if (known)
 		e.boot_ns = namer.time_ns;
-		proc = cw_decode_process(p->decode, namer.actor.tgid, namer.actor.start_ns);
-	} else {
-		namer.actor.tgid = namer.actor.tid = n->pid;
-		namer.actor.uid = namer.actor.euid = namer.actor.gid = CW_NO_UID;
-		namer.actor.login_uid = namer.actor.session = CW_NO_UID;
-		if (!cw_kernel_task(p->kernel, n->pid, &task)) {
-			namer.actor.start_ns = task.start_ns;
-			proc = cw_decode_process(p->decode, n->pid, task.start_ns);
-		}
-	}
 	cw_enrich_process(p->enrich, proc);
 	cw_decode_fill(&e, proc, &namer.actor);
 	cw_pipeline_deliver_access(p, &e, proc);

@@ -282,7 +282,7 @@ seen() {
 	exec 6<"$W/pipe" 7>&-
 	cat <&6 >"$W/events" 3>&- &
 	BACKGROUND+=("$!")
-	CW_EVENTS=$W/events CW_MARK=0
+	CW_EVENTS=$W/events CW_MARK=1 # of the first line, grep has taken the head
 	wait_event '.kind == "gap" and .detail.class == "output"' >/dev/null
 	seen "$REC/clip"
 	stop_camwarden

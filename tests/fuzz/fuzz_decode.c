@@ -79,6 +79,12 @@ static void check(const struct cw_decode *d, struct cw_event *e, const struct cw
 	cw_text_event(&b, e, &style);
 }
 
+/* By the place in sizes[], which old inputs rely on. */
+static uint16_t type_of(size_t i)
+{
+	return i == 7 ? CW_RECORD_ACCESS : i == 8 ? CW_RECORD_TAMPER : (uint16_t)i;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -88,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		sizeof(struct cw_record_access), sizeof(struct cw_record_exit),
 		sizeof(struct cw_record_attempt), sizeof(struct cw_record_rescan),
 		sizeof(struct cw_record), sizeof(struct cw_record_move),
+		sizeof(struct cw_record_tamper),
 	};
 	struct cw_task task = { 0 };
 	struct cw_decode_ops ops = { .ctx = &task, .exe_path = exe_path,
@@ -111,7 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(r);
 		take(&in, (char *)r + offsetof(struct cw_record, rung),
 		     n - offsetof(struct cw_record, rung));
-		r->type = head[0] % CW_ARRAY_SIZE(sizes) == 7 ? CW_RECORD_ACCESS : head[0] % 8;
+		r->type = type_of(head[0] % CW_ARRAY_SIZE(sizes));
 		r->size = (uint32_t)(head[0] >= 128 ? n + head[0] : n);
 		if (!cw_decode_record(d, r, n, &e, &ret))
 			check(d, &e, &ret);

@@ -6,6 +6,7 @@
  */
 #include <netinet/in.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/stat.h>
 #include <cmocka.h>
@@ -464,6 +465,42 @@ static void test_attempt(void **state)
 	assert_int_equal(strlen(ret.path), CW_PATH_SIZE - 1);
 }
 
+static void test_tamper(void **state)
+{
+	struct cw_record_tamper r = {
+		.hdr = { .size = sizeof(r), .type = CW_RECORD_TAMPER, .rung = CW_RUNG_LSM },
+		.actor = { .tgid = 7, .start_ns = 70 }, .what = CW_TAMPER_SIGNAL, .result = -EPERM,
+		.arg = { SIGKILL, 1 }, .number = 3,
+	};
+	struct cw_decoded_record ret;
+	struct cw_event e;
+
+	give(*state, &r, &e, &ret);
+	assert_int_equal(ret.type, CW_DECODED_TAMPER);
+	assert_int_equal(ret.tamper, 3);
+	assert_true(ret.urgent);
+	assert_int_equal(e.kind, CW_KIND_TAMPER);
+	assert_int_equal(e.asset.kind, CW_ASSET_SELF);
+	assert_int_equal(e.process.pid, 7);
+	assert_int_equal(e.result, -EPERM);
+	assert_string_equal(string_of(&e, "what"), "signal");
+	assert_string_equal(string_of(&e, "signal"), "KILL");
+	assert_null(cw_event_detail(&e, "by_kernel"));
+	r.arg[0] = UINT64_MAX;
+	r.arg[1] = 0;
+	give(*state, &r, &e, &ret);
+	assert_null(cw_event_detail(&e, "signal"));
+	assert_int_equal(uint_of(&e, "by_kernel"), 1);
+	/* A name that fills its room has no NUL. */
+	r.what = CW_TAMPER_MODULE;
+	memset(r.name, 'x', sizeof(r.name));
+	give(*state, &r, &e, &ret);
+	assert_false(ret.urgent);
+	assert_int_equal(strlen(string_of(&e, "name")), sizeof(r.name));
+	r.what = CW_TAMPER_MAX;
+	assert_int_equal(cw_decode_record(*state, &r, sizeof(r), &e, &ret), -EBADMSG);
+}
+
 static void test_rescan(void **state)
 {
 	struct cw_record_rescan r = {
@@ -729,6 +766,7 @@ static void test_malformed(void **state)
 		[CW_RECORD_EXIT] = sizeof(struct cw_record_exit),
 		[CW_RECORD_ATTEMPT] = sizeof(struct cw_record_attempt),
 		[CW_RECORD_RESCAN] = sizeof(struct cw_record_rescan),
+		[CW_RECORD_TAMPER] = sizeof(struct cw_record_tamper),
 		[CW_RECORD_TREE] = sizeof(struct cw_record),
 	};
 	union {
@@ -829,7 +867,8 @@ int main(void)
 		T(test_paths), T(test_open), T(test_device), T(test_connection),
 		T(test_kernel_thread), T(test_stream_details), T(test_close_details),
 		T(test_other_details), T(test_denied), T(test_move), T(test_attempt),
-		T(test_rescan), T(test_path_by_open_id), T(test_exec), T(test_exec_itself),
+		T(test_rescan), T(test_tamper), T(test_path_by_open_id),
+		T(test_exec), T(test_exec_itself),
 		T(test_exec_on_socket), T(test_twice), T(test_argv), T(test_record_lost),
 		T(test_seeded), T(test_bounded), T(test_ended), T(test_same_pid),
 		T(test_malformed), T(test_lies), T(test_peek),

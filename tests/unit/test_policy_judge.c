@@ -626,6 +626,16 @@ static void has_rules_of_its_own(void **state)
 	e = event(CW_KIND_TAMPER, CW_ASSET_SELF);
 	is_fixed(p, &e, "tamper", CW_CLASS_TAMPER, CW_SEVERITY_CRITICAL);
 	assert_string_equal(e.verdict.technique, "T1562.001");
+	cw_event_add_string(&e, "what", "output");
+	is_fixed(p, &e, "tamper", CW_CLASS_TAMPER, CW_SEVERITY_MEDIUM);
+	e = event(CW_KIND_TAMPER, CW_ASSET_SELF);
+	cw_event_add_string(&e, "what", "kernel module");
+	e.origin.type = CW_ORIGIN_LOGIN;
+	is_fixed(p, &e, "tamper", CW_CLASS_TAMPER, CW_SEVERITY_HIGH);
+	e.origin.type = CW_ORIGIN_SERVICE;
+	cw_policy_judge(p, &e);
+	assert_int_equal(e.verdict.decision, CW_DECISION_ALLOW);
+	assert_string_equal(e.verdict.rule, "everyday");
 	e = event(CW_KIND_OPEN, CW_ASSET_SELF);
 	is_fixed(p, &e, "tamper", CW_CLASS_TAMPER, CW_SEVERITY_CRITICAL);
 	e = event(CW_KIND_CLOSE, CW_ASSET_MICROPHONE); /* nobody is granted it */

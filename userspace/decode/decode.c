@@ -599,6 +599,93 @@ static int decode_attempt(struct cw_decode *d, const struct cw_record_attempt *r
 	return 0;
 }
 
+static const char *const tampers[] = {
+	[CW_TAMPER_SIGNAL] = "signal",	       [CW_TAMPER_PTRACE] = "ptrace",
+	[CW_TAMPER_LIMIT] = "limit",	       [CW_TAMPER_FREEZE] = "freeze",
+	[CW_TAMPER_MAP] = "bpf map",	       [CW_TAMPER_PROGRAM] = "bpf program",
+	[CW_TAMPER_LINK] = "bpf link",	       [CW_TAMPER_LOAD] = "foreign bpf program",
+	[CW_TAMPER_MODULE] = "kernel module",  [CW_TAMPER_CLOCK] = "wall clock",
+};
+
+_Static_assert(CW_ARRAY_SIZE(tampers) == CW_TAMPER_MAX, "a way of tampering lacks its name");
+
+/* linux/bpf.h, enum bpf_prog_type: those that the kernel side tells of. */
+static const char *program_type(uint64_t type)
+{
+	switch (type) {
+	case 2: return "kprobe";
+	case 5: return "tracepoint";
+	case 7: return "perf_event";
+	case 17: return "raw_tracepoint";
+	case 24: return "raw_tracepoint_writable";
+	case 26: return "tracing";
+	case 27: return "struct_ops";
+	case 28: return "ext";
+	case 29: return "lsm";
+	default: return "other";
+	}
+}
+
+static void add_signal(struct cw_event *e, uint64_t number, bool from_process)
+{
+	const char *name = number < 65 ? sigabbrev_np((int)number) : NULL;
+
+	cw_event_add_uint(e, "number", number);
+	if (name)
+		cw_event_add_string(e, "signal", name);
+	if (!from_process)
+		cw_event_add_bool(e, "by_kernel", true);
+}
+
+static void add_tamper(struct cw_decode *d, struct cw_event *e, const struct cw_record_tamper *r)
+{
+	cw_event_add_string(e, "what", tampers[r->what]);
+	switch (r->what) {
+	case CW_TAMPER_SIGNAL:
+		add_signal(e, r->arg[0], r->arg[1]);
+		return;
+	case CW_TAMPER_MAP:
+	case CW_TAMPER_PROGRAM:
+	case CW_TAMPER_LINK:
+		cw_event_add_uint(e, "id", r->arg[0]);
+		return;
+	case CW_TAMPER_CLOCK:
+		if (r->arg[0])
+			cw_event_add_time(e, "to", r->arg[0]);
+		return;
+	case CW_TAMPER_LIMIT:
+		cw_event_add_uint(e, "resource", r->arg[0]);
+		return;
+	case CW_TAMPER_LOAD:
+		cw_event_add_string(e, "type", program_type(r->arg[0]));
+		break;
+	}
+	if (!r->name[0])
+		return;
+	cw_buf_reset(&d->path);
+	cw_buf_add(&d->path, r->name, strnlen(r->name, sizeof(r->name)));
+	if (d->path.data)
+		cw_event_add_string(e, "name", d->path.data);
+}
+
+static int decode_tamper(struct cw_decode *d, const struct cw_record_tamper *r, struct cw_event *e,
+			 struct cw_decoded_record *ret)
+{
+	if (r->what >= CW_TAMPER_MAX)
+		return -EBADMSG;
+	e->kind = CW_KIND_TAMPER;
+	e->result = r->result;
+	e->asset.kind = CW_ASSET_SELF;
+	e->asset.name = "camwarden";
+	ret->type = CW_DECODED_TAMPER;
+	ret->proc = cw_decode_process(d, r->actor.tgid, r->actor.start_ns);
+	ret->tamper = r->number;
+	ret->urgent = r->what <= CW_TAMPER_LIMIT;
+	cw_decode_fill(e, ret->proc, &r->actor);
+	add_tamper(d, e, r);
+	return 0;
+}
+
 static int decode_rescan(struct cw_decode *d, const struct cw_record_rescan *r,
 			 struct cw_decoded_record *ret)
 {
@@ -618,6 +705,7 @@ int cw_decode_record(struct cw_decode *d, const void *data, size_t size,
 		[CW_RECORD_EXIT] = sizeof(struct cw_record_exit),
 		[CW_RECORD_ATTEMPT] = sizeof(struct cw_record_attempt),
 		[CW_RECORD_RESCAN] = sizeof(struct cw_record_rescan),
+		[CW_RECORD_TAMPER] = sizeof(struct cw_record_tamper),
 		[CW_RECORD_TREE] = sizeof(struct cw_record),
 	};
 	const struct cw_record *h = data;
@@ -643,6 +731,8 @@ int cw_decode_record(struct cw_decode *d, const void *data, size_t size,
 		return decode_attempt(d, data, ret_event, ret);
 	case CW_RECORD_RESCAN:
 		return decode_rescan(d, data, ret);
+	case CW_RECORD_TAMPER:
+		return decode_tamper(d, data, ret_event, ret);
 	default:
 		ret->type = CW_DECODED_TREE;
 		return 0;

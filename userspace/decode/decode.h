@@ -33,6 +33,7 @@ enum cw_decoded {
 	CW_DECODED_ATTEMPT, /* an event whose object the caller has to look up: path, dirfd */
 	CW_DECODED_RESCAN,  /* the directory `path` of asset index has come in */
 	CW_DECODED_TREE,
+	CW_DECODED_TAMPER, /* an event about the agent itself */
 };
 
 /* What a record said beyond the event. Strings live until the next call. */
@@ -50,6 +51,8 @@ struct cw_decoded_record {
 	const char *target;  /* the file that it went into; NULL: unknown */
 	uint64_t target_ino; /* 0: none */
 	uint32_t target_dev;
+	uint64_t tamper; /* number of the record; who did it may wait for it to be told */
+	bool urgent;	 /* he does */
 };
 
 /*

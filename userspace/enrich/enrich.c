@@ -59,10 +59,21 @@ static char *unit_name(const char *cgroup, const char *unit)
 	return s;
 }
 
-void cw_enrich_process(struct cw_enrich *e, struct cw_proc *p)
+void cw_enrich_place(struct cw_proc *p)
 {
 	char unit[CW_UNIT_SIZE], container[CW_UNIT_SIZE];
 
+	if (!p || !p->cgroup || p->unit || p->container)
+		return;
+	cw_cgroup_parse(p->cgroup, unit, container);
+	if (*unit)
+		p->unit = unit_name(p->cgroup, unit);
+	if (*container)
+		p->container = strdup(container);
+}
+
+void cw_enrich_process(struct cw_enrich *e, struct cw_proc *p)
+{
 	if (!p || p->enriched)
 		return;
 	p->enriched = true;
@@ -70,13 +81,7 @@ void cw_enrich_process(struct cw_enrich *e, struct cw_proc *p)
 					      CW_MAJOR(p->task.exe.dev), CW_MINOR(p->task.exe.dev),
 					      p->task.exe.ino, p->sha256))
 		p->sha256[0] = '\0';
-	if (!p->cgroup)
-		return;
-	cw_cgroup_parse(p->cgroup, unit, container);
-	if (*unit)
-		p->unit = unit_name(p->cgroup, unit);
-	if (*container)
-		p->container = strdup(container);
+	cw_enrich_place(p);
 }
 
 static const char *user_name(struct cw_enrich *e, uint32_t uid, char *room, size_t size)

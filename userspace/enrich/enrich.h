@@ -15,6 +15,8 @@ struct cw_enrich;
 int cw_enrich_new(struct cw_enrich **ret_enrich);
 void cw_enrich_free(struct cw_enrich *e);
 
+/* Unit and container alone, which takes no time. */
+void cw_enrich_place(struct cw_proc *p);
 /* The facts of a process that are looked for once, before its first event is filled in. */
 void cw_enrich_process(struct cw_enrich *e, struct cw_proc *p);
 /* Names and type of origin of an event whose process part is filled in. Strings: until the next. */

@@ -10,6 +10,7 @@ static const char *const names[] = {
 	[CW_CAP_DISKS] = "disks",
 	[CW_CAP_PROCESS] = "process",
 	[CW_CAP_CONNECTION] = "connection", [CW_CAP_SEED] = "seed",
+	[CW_CAP_SELF] = "self",
 };
 
 _Static_assert(CW_ARRAY_SIZE(names) == CW_CAP_MAX, "a capability lacks its name");

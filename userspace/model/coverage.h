@@ -20,12 +20,13 @@ enum cw_capability {
 	CW_CAP_PROCESS,
 	CW_CAP_CONNECTION,
 	CW_CAP_SEED,
+	CW_CAP_SELF, /* what is done to the agent */
 	CW_CAP_MAX,
 };
 
 struct cw_coverage_row {
 	enum cw_probe rung;    /* CW_PROBE_NONE: not seen at all */
-	char hooks[160];       /* attach points in use, separated by blanks */
+	char hooks[256];       /* attach points in use, separated by blanks */
 	const char *blind;     /* what this rung cannot see; literal, "" for nothing known */
 	const char *improve;   /* what would bring a better rung; literal, NULL: it is the best */
 };

@@ -261,10 +261,37 @@ static void judge_canary(struct cw_policy *p, struct cw_event *e)
 	flag_fixed(e, CW_CLASS_BLIND, CW_SEVERITY_CRITICAL, "canary", words(p), NULL);
 }
 
+/*
+ * A module for a device that was plugged in, a clock that is set by the network: everyday where the
+ * system itself does it. A person who does it may be about to hide something.
+ */
+static enum cw_severity tamper_severity(const struct cw_event *e)
+{
+	static const char *const everyday[] = { "kernel module", "foreign bpf program",
+						"wall clock" };
+	const struct cw_detail *what = cw_event_detail(e, "what");
+	bool system = e->origin.type == CW_ORIGIN_SERVICE || e->origin.type == CW_ORIGIN_KERNEL;
+
+	if (!what || what->type != CW_DETAIL_STRING || !what->s)
+		return CW_SEVERITY_CRITICAL;
+	for (size_t i = 0; i < CW_ARRAY_SIZE(everyday); i++)
+		if (cw_streq(what->s, everyday[i]))
+			return system ? CW_SEVERITY_NONE : CW_SEVERITY_HIGH;
+	/* Its files are rotated every night. */
+	return cw_streq(what->s, "output") ? CW_SEVERITY_MEDIUM : CW_SEVERITY_CRITICAL;
+}
+
 static void judge_tamper(struct cw_event *e)
 {
-	flag_fixed(e, CW_CLASS_TAMPER, CW_SEVERITY_CRITICAL, "tamper",
-		   "something acts against the monitor itself", CW_POLICY_TAMPER_TECHNIQUE);
+	enum cw_severity severity = tamper_severity(e);
+
+	if (severity == CW_SEVERITY_NONE)
+		e->verdict = (struct cw_verdict){ .decision = CW_DECISION_ALLOW,
+						  .rule = "everyday" };
+	else
+		flag_fixed(e, CW_CLASS_TAMPER, severity, "tamper",
+			   "something acts against the monitor itself",
+			   CW_POLICY_TAMPER_TECHNIQUE);
 }
 
 void cw_policy_judge(struct cw_policy *p, struct cw_event *e)

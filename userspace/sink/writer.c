@@ -581,6 +581,18 @@ static uint64_t count_queue(const struct cw_writer *w)
 	return lines;
 }
 
+void cw_writer_flush(struct cw_writer *w, unsigned int timeout_ms)
+{
+	struct timespec until;
+	int r = 0;
+
+	deadline_in(timeout_ms, &until);
+	pthread_mutex_lock(&w->lock);
+	while (w->used && !w->error && !w->broken && !r)
+		r = pthread_cond_timedwait(&w->taken, &w->lock, &until);
+	pthread_mutex_unlock(&w->lock);
+}
+
 uint64_t cw_writer_close(struct cw_writer *w, unsigned int timeout_ms)
 {
 	struct timespec patience;

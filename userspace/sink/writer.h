@@ -60,6 +60,8 @@ int cw_writer_reopen(struct cw_writer *w);
 bool cw_writer_broken(const struct cw_writer *w);
 /* The negative errno of the last write(2) if it failed, 0 as soon as one succeeds again. */
 int cw_writer_error(const struct cw_writer *w);
+/* Waits until what was put is written, as long as that works, for `timeout_ms` at most. */
+void cw_writer_flush(struct cw_writer *w, unsigned int timeout_ms);
 /*
  * Writes out what is queued, for `timeout_ms` at most, and frees. Returns lines lost for good:
  * those not written, and a loss that was never taken. A thread that is stuck in write(2) (a dead

@@ -112,6 +112,10 @@ static const struct {
 	{ __NR_splice, NR32(313), CW_SYSCALL_USE0, CW_CAP_USE },
 	{ __NR_copy_file_range, NR32(377), CW_SYSCALL_USE0, CW_CAP_USE },
 	{ __NR_ftruncate, NR32(93), CW_SYSCALL_FTRUNCATE, CW_CAP_ATTRIBUTES },
+	{ __NR_bpf, NR32(357), CW_SYSCALL_BPF, CW_CAP_SELF },
+	{ __NR_settimeofday, NR32(79), CW_SYSCALL_CLOCK, CW_CAP_SELF },
+	{ __NR_clock_settime, NR32(264), CW_SYSCALL_CLOCK, CW_CAP_SELF },
+	{ -1, NR32(404) /* clock_settime64 */, CW_SYSCALL_CLOCK, CW_CAP_SELF },
 	{ __NR_ioctl, NR32(54), CW_SYSCALL_IOCTL, CW_CAP_USE },
 	{ __NR_mmap, -1, CW_SYSCALL_MMAP, CW_CAP_MAP },
 	{ __NR_ptrace, NR32(26), CW_SYSCALL_PTRACE, CW_CAP_PEEK },
@@ -159,6 +163,8 @@ static void configure(struct probes_bpf *skel, const struct cw_ladder *l)
 	skel->rodata->tp_denied = by_syscall(l, CW_CAP_DENIED);
 	skel->rodata->tp_peek = by_syscall(l, CW_CAP_PEEK);
 	skel->rodata->track_fds = by_syscall(l, CW_CAP_OPEN);
+	skel->rodata->hardened = cw_ladder_uses(l, "harden__task_kill");
+	skel->rodata->can_wait = sysconf(_SC_NPROCESSORS_ONLN) > 1;
 	skel->rodata->io_complete_by_cqe = l->io_complete_by_cqe;
 	skel->rodata->marks_by_name = cw_ladder_uses(l, "lsm__d_instantiate") ||
 				      cw_ladder_uses(l, "fentry__d_instantiate") ||
@@ -213,6 +219,81 @@ static int attach_all(struct cw_kernel *k, const struct cw_ladder *l, struct cw_
 		k->links[k->n_links++] = link;
 	}
 	return 0;
+}
+
+/* ---- objects of our own ---- */
+
+static int own(struct cw_kernel *k, enum cw_tamper kind, uint32_t id)
+{
+	struct cw_object_key key = { .kind = kind, .id = id };
+	__u32 one = 1;
+
+	return bpf_map__update_elem(k->skel->maps.ours, &key, sizeof(key), &one, sizeof(one),
+				    BPF_ANY);
+}
+
+/* Probes of some kinds are no links before 5.15, and have no id. */
+static int own_link(struct cw_kernel *k, const struct bpf_link *link)
+{
+	struct bpf_link_info info = {};
+	__u32 size = sizeof(info);
+
+	if (!link || bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &size))
+		return 0;
+	return own(k, CW_TAMPER_LINK, info.id);
+}
+
+/* Tells the kernel side which maps, programs and links are ours. */
+static int own_objects(struct cw_kernel *k)
+{
+	struct bpf_program *p;
+	struct bpf_map *m;
+	int r = 0;
+
+	bpf_object__for_each_map(m, k->skel->obj) {
+		struct bpf_map_info info = {};
+		__u32 size = sizeof(info);
+
+		if (!r && !bpf_obj_get_info_by_fd(bpf_map__fd(m), &info, &size))
+			r = own(k, CW_TAMPER_MAP, info.id);
+	}
+	bpf_object__for_each_program(p, k->skel->obj) {
+		struct bpf_prog_info info = {};
+		__u32 size = sizeof(info);
+
+		if (!r && bpf_program__autoload(p) &&
+		    !bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &size))
+			r = own(k, CW_TAMPER_PROGRAM, info.id);
+	}
+	for (unsigned int i = 0; !r && i < k->n_links; i++)
+		r = own_link(k, k->links[i]);
+	return r;
+}
+
+/*
+ * What only the programs write, or nobody any more, cannot be written by bpf(2) from now on, by
+ * whoever gets a descriptor of it. (Read-only data libbpf has frozen; what the agent writes through
+ * memory, and `devices`, cannot be.)
+ */
+void cw_kernel_freeze(struct cw_kernel *k)
+{
+	struct bpf_map *maps[] = {
+		k->skel->maps.inodes, k->skel->maps.tasks, k->skel->maps.ended,
+		k->skel->maps.executables, k->skel->maps.accepted, k->skel->maps.inbound,
+		k->skel->maps.opens, k->skel->maps.uses, k->skel->maps.fds, k->skel->maps.calls,
+		k->skel->maps.streams, k->skel->maps.reading, k->skel->maps.namers,
+		k->skel->maps.portraits, k->skel->maps.tampered,
+	};
+
+	for (size_t i = 0; i < CW_ARRAY_SIZE(maps); i++)
+		bpf_map_freeze(bpf_map__fd(maps[i]));
+	if (!k->module_way)
+		bpf_map_freeze(bpf_map__fd(k->skel->maps.ours));
+}
+
+void cw_kernel_tampers_told(struct cw_kernel *k, uint64_t number)
+{
+	__atomic_store_n(&k->skel->bss->tampers_told, number, __ATOMIC_SEQ_CST);
 }
 
 /*
@@ -298,6 +379,8 @@ int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors,
 	r = open_rings(k);
 	if (!r)
 		r = attach_all(k, ladder, errors);
+	if (!r && (r = own_objects(k)))
+		cw_buf_printf(errors, "cannot note our own BPF objects: %s\n", strerror(-r));
 	if (r)
 		goto fail;
 	cw_kernel_attach_modules(k);
@@ -338,6 +421,7 @@ bool cw_kernel_attach_modules(struct cw_kernel *k)
 		if (libbpf_get_error(link))
 			continue;
 		k->module_links[i] = link;
+		own_link(k, link);
 		news = true;
 		/* The first tells of every frame that an ioctl takes. */
 		if (i == 0)

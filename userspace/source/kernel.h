@@ -17,6 +17,11 @@ int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors,
 		   struct cw_kernel **ret_kernel);
 void cw_kernel_close(struct cw_kernel *k);
 
+/* To be called when all that was there before is known: most maps are read-only from then on. */
+void cw_kernel_freeze(struct cw_kernel *k);
+/* What was done to the agent is told up to this number; who waits for that goes on. */
+void cw_kernel_tampers_told(struct cw_kernel *k, uint64_t number);
+
 /* Attaches what lives in a module that may have been loaded since: the V4L2 tracepoints. */
 bool cw_kernel_attach_modules(struct cw_kernel *k);
 

@@ -40,6 +40,13 @@
 
 /* Hot hooks, where they can be had for less. */
 #define QUICK(name) "entry__" name "|lsm__" name
+#define SELF(prefix) \
+	{ prefix "task_kill", prefix "agent_ptrace", prefix "bpf", prefix "bpf_map", \
+	  prefix "bpf_prog", prefix "settime", "?" prefix "setrlimit", "?" prefix "sigiotask", \
+	  "?tp__module_load", "?tp__cgroup_freeze" }
+#define BLIND_SELF \
+	"what the kernel itself ends or stops (out of memory, cgroup.kill); the clock moved by " \
+	"adjtimex has no culprit"
 
 static const struct cw_way ways[] = {
 	{ CW_CAP_OPEN, CW_PROBE_LSM, { QUICK("file_open"), "?lsm__d_instantiate" },
@@ -164,6 +171,15 @@ static const struct cw_way ways[] = {
 	{ CW_CAP_CONNECTION, CW_PROBE_TRACEPOINT, { "tp__sys_exit", "?state__sock" },
 	  BLIND_CONNECTION, NULL, CW_NEEDS_NOTHING },
 
+	{ CW_CAP_SELF, CW_PROBE_LSM, SELF("lsm__"), BLIND_SELF, NULL, CW_NEEDS_NOTHING },
+	{ CW_CAP_SELF, CW_PROBE_FENTRY, SELF("fentry__"), BLIND_SELF, NULL, CW_NEEDS_NOTHING },
+	{ CW_CAP_SELF, CW_PROBE_KPROBE, SELF("kprobe__"), BLIND_SELF, NULL, CW_NEEDS_NOTHING },
+	{ CW_CAP_SELF, CW_PROBE_TRACEPOINT,
+	  { "tp__sys_exit", "tp__signal_generate", "?tp__module_load", "?tp__cgroup_freeze" },
+	  "who ended it: a signal is seen when it is on its way, and the record ends with the "
+	  "agent; limits; BPF objects by other ways than their number", BETTER_HOOKS,
+	  CW_NEEDS_NOTHING },
+
 	{ CW_CAP_SEED, CW_PROBE_ITERATOR, { "iter__task", "iter__task_file" },
 	  "descriptors in flight in a message, in io_uring, and mappings whose descriptor is "
 	  "closed", NULL, CW_NEEDS_NOTHING },
@@ -236,6 +252,22 @@ static const struct {
 #undef HOOKS
 #undef HOOKS_VOID
 #undef QUICK_HOOK
+#define HOOKS_ASKED(name, hook, function) \
+	{ "lsm__" name, CW_HOOK_LSM, hook, 0 }, \
+	{ "fentry__" name, CW_HOOK_FENTRY, function, 0 }, \
+	{ "kprobe__" name, CW_HOOK_KPROBE, function, 0 }
+	HOOKS_ASKED("task_kill", "task_kill", "security_task_kill"),
+	HOOKS_ASKED("sigiotask", "file_send_sigiotask", "security_file_send_sigiotask"),
+	HOOKS_ASKED("agent_ptrace", "ptrace_access_check", "security_ptrace_access_check"),
+	HOOKS_ASKED("setrlimit", "task_setrlimit", "security_task_setrlimit"),
+	HOOKS_ASKED("bpf", "bpf", "security_bpf"),
+	HOOKS_ASKED("bpf_map", "bpf_map", "security_bpf_map"),
+	HOOKS_ASKED("bpf_prog", "bpf_prog", "security_bpf_prog"),
+	HOOKS_ASKED("settime", "settime", "security_settime64"),
+#undef HOOKS_ASKED
+	{ "tp__signal_generate", CW_HOOK_TP_BTF, "signal_generate", 0 },
+	{ "tp__module_load", CW_HOOK_TP_BTF, "module_load", 0 },
+	{ "tp__cgroup_freeze", CW_HOOK_TP_BTF, "cgroup_freeze", 0 },
 	{ "lsm__inode_setattr", CW_HOOK_LSM, "inode_setattr", 3 },
 	{ "lsm__inode_setattr_v5_10", CW_HOOK_LSM, "inode_setattr", 2 },
 	{ "fexit__inode_setattr", CW_HOOK_FEXIT, "security_inode_setattr", 3 },
@@ -480,6 +512,47 @@ static void choose(struct cw_ladder *l, const struct btf *btf)
 			l->coverage.row[c].blind = "everything: no hook of this kernel shows it";
 			l->coverage.row[c].improve = BETTER_HOOKS;
 		}
+}
+
+/* Programs that refuse: instead of one that tells of the same, or behind it. */
+static const struct {
+	const char *tells, *refuses;
+	bool instead;
+} hardening[] = {
+	{ "lsm__task_kill", "harden__task_kill", true },
+	{ "lsm__sigiotask", "harden__sigiotask", true },
+	{ "lsm__agent_ptrace", "harden__agent_ptrace", true },
+	{ "lsm__setrlimit", "harden__setrlimit", true },
+	{ "lsm__bpf", "harden__bpf", true },
+	{ "lsm__bpf_map", "harden__bpf_map", true },
+	{ "lsm__bpf_prog", "harden__bpf_prog", true },
+	{ "lsm__file_open", "harden__file_open", false },
+	{ "lsm__inode_unlink", "harden__inode_unlink", false },
+	{ "lsm__inode_rename", "harden__inode_rename", false },
+	{ "lsm__inode_setattr", "harden__inode_setattr", false },
+	{ "lsm__inode_setattr_v5_10", "harden__inode_setattr_v5_10", false },
+};
+
+int cw_ladder_harden(struct cw_ladder *l)
+{
+	static const enum cw_capability needed[] = { CW_CAP_SELF, CW_CAP_OPEN, CW_CAP_NAMES,
+						     CW_CAP_ATTRIBUTES };
+
+	for (size_t i = 0; i < CW_ARRAY_SIZE(needed); i++)
+		if (!cw_ladder_on(l, needed[i], CW_PROBE_LSM))
+			return -EOPNOTSUPP;
+	for (size_t i = 0; i < CW_ARRAY_SIZE(hardening); i++)
+		for (unsigned int j = 0, n = l->n_programs; j < n; j++) {
+			if (!cw_streq(l->program[j], hardening[i].tells))
+				continue;
+			if (hardening[i].instead)
+				l->program[j] = hardening[i].refuses;
+			else if (l->n_programs < CW_PROGRAMS_MAX)
+				l->program[l->n_programs++] = hardening[i].refuses;
+			else
+				return -E2BIG;
+		}
+	return 0;
 }
 
 static void read_samples(struct calib_bpf *c, __u64 *jiffies, __u64 *ns)

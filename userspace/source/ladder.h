@@ -9,8 +9,8 @@
 #include "base/buf.h"
 #include "model/coverage.h"
 
-#define CW_RUNG_PROGRAMS_MAX 8
-#define CW_PROGRAMS_MAX	     96
+#define CW_RUNG_PROGRAMS_MAX 10
+#define CW_PROGRAMS_MAX	     128
 
 /* One way to a capability: all its programs, or the way is not there. */
 struct cw_way {
@@ -69,6 +69,12 @@ int cw_ladder_decide(enum cw_probe best, struct cw_buf *errors, struct cw_ladder
 
 /* To be called when the probes are attached, or are not going to be. */
 void cw_ladder_release(struct cw_ladder *l);
+
+/*
+ * Has what is done to the agent refused, too. -EOPNOTSUPP: only a security module can, and BPF is
+ * none here; nothing is changed then.
+ */
+int cw_ladder_harden(struct cw_ladder *l);
 
 /* True if the program of that name was chosen. */
 bool cw_ladder_uses(const struct cw_ladder *l, const char *program);

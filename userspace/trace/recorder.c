@@ -50,7 +50,7 @@ struct cw_recorder {
 	struct cw_trace_interner *interner; /* of the caller alone, under the lock */
 
 	pthread_mutex_t lock; /* for all below */
-	pthread_cond_t wake, ended;
+	pthread_cond_t wake, ended, written;
 	struct cw_trace_block pool[POOL];
 	unsigned int first, ready;
 	bool begun;	     /* the block being filled was reset */
@@ -317,6 +317,7 @@ static void recorder_free(struct cw_recorder *r)
 	cw_closep(&r->fd);
 	pthread_cond_destroy(&r->wake);
 	pthread_cond_destroy(&r->ended);
+	pthread_cond_destroy(&r->written);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
 }
@@ -365,6 +366,7 @@ static int write_oldest(struct cw_recorder *r)
 		r->first = (r->first + 1) % POOL;
 		r->ready--;
 	}
+	pthread_cond_signal(&r->written);
 	return e;
 }
 
@@ -450,6 +452,7 @@ static void init_locks(struct cw_recorder *r)
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->wake, &attr);
 	pthread_cond_init(&r->ended, &attr);
+	pthread_cond_init(&r->written, &attr);
 	pthread_condattr_destroy(&attr);
 }
 
@@ -661,6 +664,22 @@ void cw_recorder_urgent(struct cw_recorder *r)
 	pthread_mutex_lock(&r->lock);
 	r->urgent = true;
 	pthread_cond_signal(&r->wake);
+	pthread_mutex_unlock(&r->lock);
+}
+
+void cw_recorder_flush(struct cw_recorder *r, unsigned int timeout_ms)
+{
+	uint64_t end = now_ns() + timeout_ms * 1000000ULL;
+	struct timespec t = { .tv_sec = (time_t)(end / CW_NSEC_PER_SEC),
+			      .tv_nsec = (long)(end % CW_NSEC_PER_SEC) };
+	int e = 0;
+
+	pthread_mutex_lock(&r->lock);
+	r->urgent = true;
+	r->synced_at = 0; /* not after a pause, as in a flood */
+	pthread_cond_signal(&r->wake);
+	while ((r->ready || r->begun_at) && !r->error && !e)
+		e = pthread_cond_timedwait(&r->written, &r->lock, &t);
 	pthread_mutex_unlock(&r->lock);
 }
 

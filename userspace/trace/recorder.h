@@ -46,6 +46,8 @@ bool cw_recorder_policy(struct cw_recorder *r, bool reload, const char *name, co
 			size_t len);
 /* What was recorded so far is written and synced at once. */
 void cw_recorder_urgent(struct cw_recorder *r);
+/* The same, and waits until it is, for `timeout_ms` at most. */
+void cw_recorder_flush(struct cw_recorder *r, unsigned int timeout_ms);
 /* True and the loss, if there was one and there is room again for the event that tells of it. */
 bool cw_recorder_take_loss(struct cw_recorder *r, struct cw_recorder_loss *ret_loss);
 /* True while there is a loss to take. */

@@ -1,0 +1,104 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Goal: what is done to the agent on a kernel of which it has the lowest rung is told, with the
+# process that did it; and what cannot be told leaves a hole that the next start tells of.
+
+load host.bash
+
+setup() {
+	host_setup
+	# Otherwise all is in the name of the shell that started it.
+	host_start --output "$W/events.out" --trace "$W/hub.trace" --keys "$W/keys"
+	CW_EVENTS=$W/events.out
+}
+
+teardown() { host_teardown; }
+
+host_start() {
+	local arguments=(run --all --format json --policy "$POLICY" --quiet "$@")
+
+	# shellcheck disable=SC2034 # lib.bash reads what cw_start would set
+	CW_DIR=$BATS_TEST_TMPDIR CW_EVENTS=$W/events.out CW_LOG=$W/log CW_MARK=0
+	: >>"$CW_EVENTS"
+	# shellcheck disable=SC2034
+	printf -v CW_COMMAND '%q ' "$CAMWARDEN" "${arguments[@]}"
+	"$CAMWARDEN" "${arguments[@]}" 2>>"$CW_LOG" </dev/null 3>&- &
+	CW_PID=$!
+	wait_event ".kind == \"canary\" and .detail.ok == true and .process == null" "$CW_START_LIMIT" >/dev/null
+}
+
+# by COMMAND…: in a process of its own, whose id is in BY.
+by() {
+	"$@" 3>&- &
+	BY=$!
+	wait "$BY"
+}
+
+@test "a signal that stops the agent: by whom, when it goes on" {
+	by bash -c "kill -STOP $CW_PID"
+	kill -CONT "$CW_PID"
+	expect ".kind == \"tamper\" and .detail.what == \"signal\" and .process.pid == $BY"
+	is '.detail.signal == "STOP" and .asset.kind == "self" and .verdict.class == "tamper" and
+		.verdict.severity == "critical" and .process.exe == "/usr/bin/bash" and .result == 0'
+}
+
+@test "TERM by a stranger is told, by the parent it is only the end; HUP is neither" {
+	by bash -c "kill -HUP $CW_PID"
+	expect '.kind == "policy" and .seq > 10'
+	by bash -c "kill -TERM $CW_PID"
+	expect ".kind == \"tamper\" and .process.pid == $BY and .detail.signal == \"TERM\""
+	expect '.kind == "stop"'
+	count_is 1 '.kind == "tamper" and .detail.what == "signal"'
+	stop_camwarden
+	mark_events
+	host_start --output "$W/events.out"
+	kill -TERM "$CW_PID"
+	wait "$CW_PID" || true
+	CW_PID=
+	count_is 2 '.kind == "stop"'
+	count_is 1 '.kind == "tamper" and .detail.what == "signal"'
+}
+
+@test "each way to change the policy, with who did it" {
+	by bash -c "echo '# more' >>'$POLICY'"
+	expect ".kind == \"tamper\" and .process.pid == $BY and .detail.how == \"opened for writing\""
+	is ".asset.path == \"$POLICY\" and .detail.what == \"policy\" and .asset.kind == \"self\""
+	by chmod 600 "$POLICY"
+	expect ".process.pid == $BY and .detail.how == \"attributes changed\""
+	cp "$POLICY" "$W/new"
+	by mv "$W/new" "$POLICY"
+	expect ".process.pid == $BY and .detail.how == \"replaced\" and .process.exe == \"/usr/bin/mv\""
+	# What stands there now is watched, too.
+	by bash -c "echo '# more' >>'$POLICY'"
+	expect ".process.pid == $BY and .detail.how == \"opened for writing\""
+	by rm "$POLICY"
+	expect ".process.pid == $BY and .detail.how == \"removed\""
+	none '.detail.what == "policy" and .verdict.severity != "critical"'
+}
+
+@test "trace, output and keys: who writes there; who reads is no news" {
+	cat "$W/hub.trace" "$W/events.out" "$POLICY" "$W"/keys/* >"$W/all"
+	by bash -c ": >>'$W/hub.trace'"
+	expect ".process.pid == $BY and .detail.what == \"trace\""
+	by bash -c ": >>'$W/events.out'"
+	expect ".process.pid == $BY and .detail.what == \"output\""
+	is '.verdict.severity == "medium"'
+	by bash -c ": >>'$W/keys/root.key'"
+	expect ".process.pid == $BY and .detail.what == \"keys\""
+	by touch "$W/keys/another"
+	expect ".process.pid == $BY and .detail.what == \"keys\" and (.asset.path | endswith(\"another\"))"
+	none '.kind == "tamper" and .process.comm == "cat"'
+}
+
+@test "who takes hold of its maps, programs and links; once for each process" {
+	by bpftool map show >/dev/null
+	expect ".process.pid == $BY and .detail.what == \"bpf map\""
+	is '.detail.id > 0 and .process.comm == "bpftool"'
+	by bpftool prog show >/dev/null
+	expect ".process.pid == $BY and .detail.what == \"bpf program\""
+	by bpftool link show >/dev/null
+	expect ".process.pid == $BY and .detail.what == \"bpf link\""
+	none 'false'
+	count_is 1 ".process.pid == $BY and .detail.what == \"bpf link\""
+}
