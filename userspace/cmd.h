@@ -17,6 +17,7 @@ int cw_cmd_learn(int argc, char **argv);
 int cw_cmd_record(int argc, char **argv);
 int cw_cmd_replay(int argc, char **argv);
 int cw_cmd_query(int argc, char **argv);
+int cw_cmd_report(int argc, char **argv);
 int cw_cmd_verify(int argc, char **argv);
 
 /* ---- what they share: cmd.c ---- */

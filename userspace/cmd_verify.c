@@ -143,10 +143,7 @@ static void print_seals(const struct cw_trace_report *t)
 
 static bool is_proven(const struct file *f, bool has_key)
 {
-	const struct cw_trace_report *t = &f->report;
-
-	return !f->faults && t->ended && t->seals && t->sealed_events == t->events &&
-	       (!has_key || t->key_found);
+	return cw_trace_is_proven(&f->report, f->faults, has_key);
 }
 
 static void print_proof(const struct file *f, bool has_key)

@@ -15,6 +15,7 @@ static const struct {
 	{ "diff", cw_cmd_diff, "which events of a trace two policies judge differently" },
 	{ "export", cw_cmd_export, "the events of a trace for other tools: JSON, CSV, OCSF, ECS" },
 	{ "query", cw_cmd_query, "who touched what, from traces; counted by person, day, ..." },
+	{ "report", cw_cmd_report, "one page from traces: who, what, when, and what was not seen" },
 	{ "verify", cw_cmd_verify, "is a trace whole, unchanged and sealed?" },
 	{ "check", cw_cmd_check, "validate a policy and run its expectation cases" },
 	{ "coverage", cw_cmd_coverage, "what this kernel lets be seen, and what not" },

@@ -16,6 +16,7 @@
 /* Looked into at the start for its head, and open only while its events are due. */
 struct input {
 	const char *path;
+	unsigned int which; /* in the configuration */
 	struct cw_traces *traces;
 	struct cw_trace_head head;
 	struct cw_trace_reader *reader; /* NULL: not open */
@@ -428,6 +429,7 @@ static int look_into(struct cw_traces *t)
 		int e;
 
 		in->path = t->c->paths[i];
+		in->which = i;
 		in->traces = t;
 		stays = cw_streq(in->path, "-");
 		e = open_input(in, stays ? on_problem : NULL);
@@ -463,6 +465,16 @@ int cw_traces_open(const struct cw_traces_config *c, struct cw_traces **ret_trac
 	sort_inputs(t);
 	*ret_traces = t;
 	return CW_EXIT_OK;
+}
+
+unsigned int cw_traces_which(const struct cw_traces *t)
+{
+	return t->current->which;
+}
+
+const struct cw_policy *cw_traces_policy(const struct cw_traces *t)
+{
+	return t->policy ? t->policy : t->current->policy;
 }
 
 bool cw_traces_unjudged(const struct cw_traces *t)

@@ -57,6 +57,10 @@ int cw_traces_open(const struct cw_traces_config *c, struct cw_traces **ret_trac
  * cw_traces_status() will say.
  */
 int cw_traces_next(struct cw_traces *t, const struct cw_event **ret_event);
+/* Which of the configuration's paths the event given last is from. */
+unsigned int cw_traces_which(const struct cw_traces *t);
+/* The policy that judged it; NULL: none did. */
+const struct cw_policy *cw_traces_policy(const struct cw_traces *t);
 /* True if events came that no policy judged, though it was asked for. */
 bool cw_traces_unjudged(const struct cw_traces *t);
 /* True if a file was damaged somewhere: what was given is not all. */

@@ -13,7 +13,8 @@ static bool is_hidden(uint32_t code)
 	return (code >= 0x7f && code <= 0x9f) || code == 0xad || code == 0x61c || code == 0x180e ||
 	       (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
 	       (code >= 0x2060 && code <= 0x206f) || code == 0xfeff ||
-	       (code >= 0xfff9 && code <= 0xfffb) || (code >= 0xe0000 && code <= 0xe0fff);
+	       (code >= 0xfff9 && code <= 0xfffb) || (code >= 0xe0000 && code <= 0xe0fff) ||
+	       (code & 0xfffe) == 0xfffe; /* no characters, and malformed in XML */
 }
 
 void cw_text_safe(struct cw_buf *b, const char *s)
@@ -166,6 +167,13 @@ static void add_detail(struct cw_buf *b, const struct cw_event *e, const char *k
 		cw_buf_puts(b, "unknown");
 }
 
+void cw_text_detail(struct cw_buf *b, const struct cw_detail *d)
+{
+	cw_text_safe(b, d->key);
+	cw_buf_putc(b, ' ');
+	add_value(b, d);
+}
+
 /* "frames 250, seconds 10.000"; those whose key is in `said` (space around each) are left out. */
 static void add_details(struct cw_buf *b, const struct cw_event *e, const char *said,
 			const char *before)
@@ -178,9 +186,7 @@ static void add_details(struct cw_buf *b, const struct cw_event *e, const char *
 		if (strstr(said, word))
 			continue;
 		cw_buf_puts(b, before);
-		cw_text_safe(b, d->key);
-		cw_buf_putc(b, ' ');
-		add_value(b, d);
+		cw_text_detail(b, d);
 		before = ", ";
 	}
 }
@@ -647,8 +653,7 @@ static void say_what(struct cw_buf *b, const struct cw_event *e)
 	}
 }
 
-/* From the far end, as people tell it: who started whom. */
-static void say_chain(struct cw_buf *b, const struct cw_process *p)
+void cw_text_chain(struct cw_buf *b, const struct cw_process *p)
 {
 	unsigned int n = p->n_ancestors < CW_ANCESTORS_MAX ? p->n_ancestors : CW_ANCESTORS_MAX;
 
@@ -711,7 +716,7 @@ static void add_process_lines(struct cw_buf *b, const struct cw_event *e, struct
 		add_line(b, "what:", t, style);
 	}
 	cw_buf_reset(t);
-	say_chain(t, &e->process);
+	cw_text_chain(t, &e->process);
 	add_line(b, "chain:", t, style);
 	cw_buf_reset(t);
 	say_exe(t, &e->process);

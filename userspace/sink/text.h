@@ -53,4 +53,9 @@ void cw_text_errno(struct cw_buf *b, int result);
  */
 size_t cw_text_fit(const char *s, size_t len, size_t max, size_t *ret_columns);
 
+/* Who started whom, from the far end: "sshd[332] > bash[338] > rm[340]". */
+void cw_text_chain(struct cw_buf *b, const struct cw_process *p);
+/* "frames 250" */
+void cw_text_detail(struct cw_buf *b, const struct cw_detail *d);
+
 #endif

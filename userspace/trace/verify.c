@@ -381,3 +381,9 @@ int cw_trace_verify(struct cw_trace_reader *r, cw_trace_problem_fn *problem, cw_
 	free(v);
 	return e;
 }
+
+bool cw_trace_is_proven(const struct cw_trace_report *t, unsigned int faults, bool has_key)
+{
+	return !faults && t->ended && t->seals && t->sealed_events == t->events &&
+	       (!has_key || t->key_found);
+}

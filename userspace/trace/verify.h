@@ -40,5 +40,10 @@ typedef void cw_trace_tick_fn(void *ctx, const struct cw_trace_reader *r);
  */
 int cw_trace_verify(struct cw_trace_reader *r, cw_trace_problem_fn *problem, cw_trace_tick_fn *tick,
 		    void *ctx, const uint8_t *key, struct cw_trace_report *ret_report);
+/*
+ * Whole and sealed to its end, and by the hub of the key if one was given. `faults`: how many were
+ * told, those of a later version apart.
+ */
+bool cw_trace_is_proven(const struct cw_trace_report *t, unsigned int faults, bool has_key);
 
 #endif

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * camwarden report: traces to one page for whoever has to find out, or to judge. Reads each trace
+ * twice: its bytes, for what they prove, and its events. Never looks at the machine it runs on.
+ */
+#include "cmd.h"
+#include "report.h"
+#include "trace/keys.h"
+#include "traces.h"
+
+#define SIZE_DEFAULT (5u << 20)
+#define SIZE_MIN     (256u << 10)
+#define SIZE_LIMIT   (256u << 20)
+
+static const char help[] =
+	"Usage: camwarden report [OPTION...] FILE...\n"
+	"\n"
+	"Writes one HTML page from traces: what they prove, who saw how much, what was flagged\n"
+	"and why, a timeline for each camera, hand-overs, deletions, and what could not be\n"
+	"seen. The page needs no network and no script. The same traces give the same page.\n"
+	"\n"
+	"  -o, --output FILE     write there instead of printing; never one of the traces\n"
+	"      --policy FILE     judge by this one instead of those in the trace\n"
+	"      --key KEY         the hub's public key, a PEM file or 64 hexadecimal digits\n"
+	"      --since TIME      only events at or after then: 2026-11-24T04:30:00Z, or a day\n"
+	"      --until TIME      only events before then; a day is meant to its end\n"
+	"      --title TEXT      head of the page\n"
+	"      --max-size SIZE   of the page: 500K, 5M (default); what does not fit is summed up\n"
+	"  -h, --help            this text\n"
+	"\n"
+	"Exit status: 0 nothing was flagged and all traces are proven, 1 something was flagged,\n"
+	"or a trace is not proven, 2 usage or invalid policy, 3 a trace could not be read or the\n"
+	"page not be written.\n";
+
+struct options {
+	struct cw_traces_config traces;
+	const char *output, *title;
+	size_t max_size;
+	uint8_t key[CW_TRACE_KEY];
+	bool has_key;
+};
+
+/* ---- options ---- */
+
+static int take_size(const char *value, size_t *ret_size)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(value, &end, 10);
+	if (!errno && *value >= '0' && *value <= '9' && n <= SIZE_LIMIT &&
+	    (cw_streq(end, "K") || cw_streq(end, "M"))) {
+		n <<= *end == 'K' ? 10 : 20;
+		if (n >= SIZE_MIN && n <= SIZE_LIMIT) {
+			*ret_size = n;
+			return 0;
+		}
+	}
+	return cw_usage_error("report", "--max-size is 256K to 256M, not ", value);
+}
+
+static int take_key(struct options *o, const char *value)
+{
+	int e = cw_trace_key_read(value, o->key);
+
+	if (e == -EINVAL)
+		return cw_usage_error("report", "no Ed25519 public key: ", value);
+	if (e)
+		cw_traces_message("report", value, strerror(-e));
+	o->has_key = !e;
+	return e ? CW_EXIT_FAILED : 0;
+}
+
+static int take(void *into, int option, const char *value)
+{
+	struct options *o = into;
+
+	switch (option) {
+	case 'o':
+		o->output = value;
+		return 0;
+	case 't':
+		o->title = value;
+		return 0;
+	case 'k':
+		return take_key(o, value);
+	case 'm':
+		return take_size(value, &o->max_size);
+	default:
+		return cw_traces_take(&o->traces, option, value);
+	}
+}
+
+/* ---- work ---- */
+
+static int gather(struct cw_traces *t, struct cw_report *r)
+{
+	const struct cw_event *e;
+	int got;
+
+	while ((got = cw_traces_next(t, &e)) == 1) {
+		const struct cw_policy *p = cw_traces_policy(t);
+
+		cw_report_take(r, e, cw_traces_which(t), p ? cw_policy_name(p) : NULL,
+			       p ? cw_policy_sha256(p) : NULL);
+	}
+	return got ? got : cw_report_end(r);
+}
+
+static int write_page(const struct options *o, const struct cw_buf *page)
+{
+	cw_auto_fclose FILE *f = NULL;
+	FILE *out;
+	int status = o->output ? cw_output_open("report", o->output, o->traces.paths, o->traces.n,
+						&f) : 0;
+
+	if (status)
+		return status;
+	out = f ? f : stdout;
+	if (fwrite(page->data, page->len, 1, out) != 1 || fflush(out)) {
+		cw_traces_message("report", f ? o->output : "standard output", strerror(errno));
+		return CW_EXIT_FAILED;
+	}
+	return CW_EXIT_OK;
+}
+
+static int make_page(struct options *o, struct cw_report *r)
+{
+	cw_auto_buf struct cw_buf page = { 0 };
+	struct cw_traces *t = NULL;
+	int status = cw_traces_open(&o->traces, &t);
+
+	if (status)
+		return status;
+	status = cw_traces_status(t, gather(t, r));
+	cw_traces_free(t);
+	if (status)
+		return status;
+	if (cw_report_write(r, &page)) {
+		cw_traces_message("report", "the page", strerror(ENOMEM));
+		return CW_EXIT_FAILED;
+	}
+	return write_page(o, &page);
+}
+
+static int report(struct options *o)
+{
+	cw_auto_free struct cw_report_proof *proofs = calloc(o->traces.n, sizeof(*proofs));
+	struct cw_report *r = NULL;
+	bool proven = true;
+	int status;
+
+	if (!proofs || cw_report_new(o->max_size, &r)) {
+		cw_traces_message("report", "memory", strerror(ENOMEM));
+		return CW_EXIT_FAILED;
+	}
+	for (unsigned int i = 0; i < o->traces.n; i++) {
+		cw_report_prove(&proofs[i], o->traces.paths[i], o->has_key ? o->key : NULL);
+		proven &= proofs[i].proven;
+	}
+	cw_report_link(proofs, o->traces.n);
+	r->proofs = proofs;
+	r->n_proofs = o->traces.n;
+	r->title = o->title;
+	r->policy_file = o->traces.policy;
+	r->since_ns = o->traces.since_ns;
+	r->until_ns = o->traces.until_ns;
+	r->has_key = o->has_key;
+	status = make_page(o, r);
+	if (!status && (r->flags || !proven))
+		status = CW_EXIT_FLAGGED;
+	cw_report_free(r);
+	return status;
+}
+
+int cw_cmd_report(int argc, char **argv)
+{
+	static const struct option options[] = {
+		CW_TRACES_OPTIONS,
+		{ "output", required_argument, NULL, 'o' },
+		{ "key", required_argument, NULL, 'k' },
+		{ "title", required_argument, NULL, 't' },
+		{ "max-size", required_argument, NULL, 'm' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	static const struct cw_verb verb = { "report", help, ":ho:", options, take };
+	struct options o = { .traces = { .verb = verb.name, .judge = true,
+					 .until_ns = UINT64_MAX },
+			     .max_size = SIZE_DEFAULT };
+	int status = cw_read_options(&verb, &o, argc, argv);
+
+	if (status == CW_GO_ON)
+		status = cw_traces_take_paths(&o.traces, argc - optind, argv + optind);
+	for (unsigned int i = 0; status == CW_GO_ON && i < o.traces.n; i++)
+		if (cw_streq(o.traces.paths[i], "-"))
+			return cw_usage_error(verb.name, "a trace is read twice: give a file, not ",
+					      "-");
+	return status == CW_GO_ON ? report(&o) : status;
+}
