@@ -66,7 +66,17 @@ enum cw_access_op {
 	CW_OP_TRUNCATE,
 	CW_OP_ATTR,
 	CW_OP_PEEK, /* struct cw_record_touch */
+	CW_OP_MOUNT, /* struct cw_record_mount, or an attempt that succeeded */
 	CW_OP_MAX,
+};
+
+enum cw_mount_change {
+	CW_MOUNT_NEW,
+	CW_MOUNT_BIND,
+	CW_MOUNT_MOVE,
+	CW_MOUNT_CHANGED, /* its options */
+	CW_MOUNT_GONE,
+	CW_MOUNT_CHANGE_MAX,
 };
 
 /* By which way a process gets at the memory or the descriptors of another. */
@@ -99,6 +109,9 @@ enum cw_syscall_op {
 	CW_SYSCALL_TREE, /* mkdir, rename: the same, and something may have come into a tree */
 	CW_SYSCALL_LINK, /* link: the same */
 	CW_SYSCALL_PTRACE,
+	CW_SYSCALL_MOUNT,
+	CW_SYSCALL_UMOUNT,
+	CW_SYSCALL_MOVE_MOUNT,
 	CW_SYSCALL_VM_READV,
 	CW_SYSCALL_VM_WRITEV,
 	CW_SYSCALL_BPF,
@@ -352,6 +365,19 @@ struct cw_record_touch {
 	char path[CW_PATH_SIZE]; /* its name, leaf first */
 };
 
+/*
+ * CW_OP_MOUNT: the path of the access is where. If its asset is CW_NO_ASSET the agent decides
+ * whether a tree is concerned.
+ */
+struct cw_record_mount {
+	struct cw_record_access access;
+	__u32 change; /* enum cw_mount_change */
+	__u32 given;  /* the path is as it was given, not leaf first */
+	__u32 path_len;
+	__u32 path_flags;
+	char path[CW_PATH_SIZE]; /* what was mounted or moved */
+};
+
 struct cw_record_exit {
 	struct cw_record hdr;
 	__u64 start_ns;
@@ -567,6 +593,7 @@ _Static_assert(sizeof(struct cw_record_process) == 16 + 384 + 32 + 512 + 512 + 2
 _Static_assert(sizeof(struct cw_record_access) == 704, "access");
 _Static_assert(sizeof(struct cw_record_move) == 1240, "move");
 _Static_assert(sizeof(struct cw_record_touch) == 704 + 64 + 512, "touch");
+_Static_assert(sizeof(struct cw_record_mount) == 704 + 16 + 512, "mount");
 _Static_assert(sizeof(struct cw_touch) == 56, "touch");
 _Static_assert(sizeof(struct cw_told_key) == 48, "told");
 _Static_assert(sizeof(struct cw_record_tamper) == 168, "tamper");

@@ -216,7 +216,12 @@ struct net {
 	struct ns_common ns;
 } CW_RELOC;
 
+struct mnt_namespace {
+	struct ns_common ns;
+} CW_RELOC;
+
 struct nsproxy {
+	struct mnt_namespace *mnt_ns;
 	struct net *net_ns;
 } CW_RELOC;
 

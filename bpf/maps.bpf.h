@@ -21,6 +21,7 @@
 
 /* ---- set before load ---- */
 const volatile __u32 self_tgid = 0;	/* the agent: its own accesses are not reported */
+const volatile __u32 self_mnt_ns = 0;	/* its mount namespace */
 const volatile bool defer_devices = false; /* the result of a device's open is seen later */
 const volatile bool tp_open = false;	/* system calls tell of opens (else of refusals only) */
 const volatile bool tp_denied = false;	/* system calls tell of refusals */

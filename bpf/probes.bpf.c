@@ -6,6 +6,7 @@
 #include "kernel.bpf.h"
 #include "maps.bpf.h"
 #include "lifecycle.bpf.h" /* fork, exec, exit, accept */
+#include "mount.bpf.h"	   /* LSM, fentry, kprobe: mounts */
 #include "peek.bpf.h"	   /* LSM, fentry, kprobe: memory of other processes */
 #include "open.bpf.h"	   /* LSM, fentry, kprobe: open, receive, use, map, close */
 #include "tree.bpf.h"	   /* LSM, fentry, kprobe: names and attributes */

@@ -523,6 +523,18 @@ static __always_inline int call_any(struct call *c, __u32 op)
 		if (!c->ret)
 			name_changed(op);
 		break;
+	case CW_SYSCALL_MOUNT:
+		if (!c->ret && !(c->arg[3] & MS_PROPAGATION_))
+			emit_attempt(CW_OP_MOUNT, AT_FDCWD_, c->arg[1], 0);
+		break;
+	case CW_SYSCALL_UMOUNT:
+		if (!c->ret)
+			emit_attempt(CW_OP_MOUNT, AT_FDCWD_, c->arg[0], 0);
+		break;
+	case CW_SYSCALL_MOVE_MOUNT:
+		if (!c->ret)
+			emit_attempt(CW_OP_MOUNT, c->arg[2], c->arg[3], 0);
+		break;
 	case CW_SYSCALL_PTRACE:
 		if (!c->ret && (c->arg[0] == PTRACE_ATTACH_ || c->arg[0] == PTRACE_SEIZE_))
 			call_peeked(c->arg[1], CW_PEEK_PTRACE);

@@ -253,6 +253,73 @@ HOOK_FEXIT(inode_setattr_v5_10, security_inode_setattr, (struct dentry *dentry, 
 HOOK_KPROBE(inode_setattr_v5_10, security_inode_setattr,
 	    (struct dentry *dentry, struct iattr *attr), (dentry, attr))
 
+static __noinline int acl_set(struct dentry *dentry, __u32 rung)
+{
+	/* `bytes`: it is an access list. */
+	struct access a = { .op = CW_OP_ATTR, .access = CW_ABI_WRITE, .fd = ~0u, .rung = rung,
+			    .bytes = 1 };
+	struct object o;
+
+	object_of_dentry(&o, dentry);
+	if (is_agent() || !object_watched(&o))
+		return 0;
+	return emit_access(&o, &a);
+}
+
+static __always_inline void on_inode_set_acl(enum cw_rung rung, struct dentry *dentry)
+{
+	struct inode *inode = FIELD(rung, dentry, d_inode);
+
+	if ((inode && inode_maybe(rung, inode, FIELD(rung, inode, i_mode))) ||
+	    name_maybe(rung, dentry))
+		acl_set(dentry, rung);
+}
+
+/* Access lists have hooks of their own since 6.2 (72b3897e7813, 31acceb97500). */
+HOOK(inode_set_acl, (void *idmap, struct dentry *dentry, const char *name, void *acl), (dentry))
+#define on_inode_remove_acl on_inode_set_acl
+HOOK(inode_remove_acl, (void *idmap, struct dentry *dentry, const char *name), (dentry))
+
+/* Before, they are extended attributes like others: "system.posix_acl_access" and "_default". */
+static __always_inline void on_inode_setxattr(enum cw_rung rung, struct dentry *dentry,
+					      const char *name)
+{
+	static const char wanted[] = "system.posix_acl";
+	char begin[16] = {};
+
+	bpf_probe_read_kernel(begin, sizeof(begin), name);
+	for (int i = 0; i < (int)sizeof(begin); i++)
+		if (begin[i] != wanted[i])
+			return;
+	on_inode_set_acl(rung, dentry);
+}
+
+/* 5.12 added the first argument, as of inode_setattr (c7c7a1a18af4). */
+HOOK_LSM(inode_setxattr, inode_setxattr, (void *idmap, struct dentry *dentry, const char *name),
+	 (dentry, name))
+HOOK_FEXIT(inode_setxattr, security_inode_setxattr,
+	   (void *idmap, struct dentry *dentry, const char *name, const void *value,
+	    unsigned long size, int flags), (dentry, name))
+HOOK_KPROBE(inode_setxattr, security_inode_setxattr,
+	    (void *idmap, struct dentry *dentry, const char *name), (dentry, name))
+#define on_inode_removexattr on_inode_setxattr
+HOOK(inode_removexattr, (void *idmap, struct dentry *dentry, const char *name), (dentry, name))
+#define on_inode_setxattr_v5_10 on_inode_setxattr
+HOOK_LSM(inode_setxattr_v5_10, inode_setxattr, (struct dentry *dentry, const char *name),
+	 (dentry, name))
+HOOK_FEXIT(inode_setxattr_v5_10, security_inode_setxattr,
+	   (struct dentry *dentry, const char *name, const void *value, unsigned long size,
+	    int flags), (dentry, name))
+HOOK_KPROBE(inode_setxattr_v5_10, security_inode_setxattr,
+	    (struct dentry *dentry, const char *name), (dentry, name))
+#define on_inode_removexattr_v5_10 on_inode_setxattr
+HOOK_LSM(inode_removexattr_v5_10, inode_removexattr, (struct dentry *dentry, const char *name),
+	 (dentry, name))
+HOOK_FEXIT(inode_removexattr_v5_10, security_inode_removexattr,
+	   (struct dentry *dentry, const char *name), (dentry, name))
+HOOK_KPROBE(inode_removexattr_v5_10, security_inode_removexattr,
+	    (struct dentry *dentry, const char *name), (dentry, name))
+
 /*
  * An inode leaves memory. One without a name is gone for good, and its number is free. On FAT and
  * on overlays it is free in any case: there an inode has a number for as long as it is in memory.

@@ -60,6 +60,13 @@ bool cw_assets_identify_disk(struct cw_assets *a, struct cw_event *e,
 /* True: the device is below a tree. */
 bool cw_assets_is_disk(const struct cw_assets *a, uint32_t mode, uint32_t rdev);
 
+/* ---- mounts.c ---- */
+/* The same answer for a change of mounts, and for one that is known by a path only. */
+bool cw_assets_identify_mount(struct cw_assets *a, struct cw_event *e,
+			      const struct cw_decoded_record *r);
+bool cw_assets_look_up_mount(struct cw_assets *a, struct cw_event *e,
+			     const struct cw_decoded_record *r);
+
 /*
  * Completes the asset part of an event about a device or a tree. False: the object turned out not
  * to be watched (a codec, a playback device, a retired tree), and the event is nobody's business.

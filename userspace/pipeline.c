@@ -153,6 +153,17 @@ static void take_core(struct pipeline *p, const struct cw_event *e,
 		cw_pipeline_deliver_access(p, &peek, d->proc);
 }
 
+static bool identify(struct pipeline *p, struct cw_event *e, struct cw_decoded_record *d)
+{
+	bool attempt = d->type == CW_DECODED_ATTEMPT;
+
+	if (e->kind == CW_KIND_MOUNT)
+		return attempt ? cw_assets_look_up_mount(&p->assets, e, d) :
+				 cw_assets_identify_mount(&p->assets, e, d);
+	return attempt ? cw_assets_look_up(&p->assets, e, d) :
+			 cw_assets_identify(&p->assets, e, d);
+}
+
 static int take_record(void *ctx, const struct cw_record *r, size_t size)
 {
 	struct pipeline *p = ctx;
@@ -212,8 +223,7 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 		cw_tamper_mark_soon(p);
 		return 0;
 	}
-	if (d.type == CW_DECODED_ATTEMPT ? cw_assets_look_up(&p->assets, &e, &d) :
-					   cw_assets_identify(&p->assets, &e, &d))
+	if (identify(p, &e, &d))
 		cw_pipeline_deliver_access(p, &e, d.proc);
 	/* A root may be about to be moved or removed. */
 	if ((e.kind == CW_KIND_RENAME || e.kind == CW_KIND_UNLINK) &&

@@ -22,8 +22,6 @@ declare -gA EXCLUDED=(
 	[shared-table]="use: a table that two processes share"
 	[raw-loop]="disks: a loop device that is put over one by who has it open already"
 	[core]="peek: who reads a core dump"
-	# Not of this version: no hook yet.
-	[mount-over]="none: mount" [mount-over-here]="none: mount" [unmount]="none: mount"
 )
 
 # What a hand-over has to come out as. Without an entry: any event of the object by that process.

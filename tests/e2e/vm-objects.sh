@@ -23,7 +23,6 @@ FRAMES=12
 # case<TAB>why it is not seen
 NOT_YET=$'
 dmabuf\tthe buffer is shared as a file of its own, which is not followed
-acl\trow 24: access lists are set by another hook
 other-video\trow 28: only for the camera: vivid\'s further nodes are outputs and metadata
 '
 
@@ -61,7 +60,8 @@ def of($c): select(if $c.rdev then .asset.dev == $c.rdev
 	decision: .verdict.decision}])) as $by |
 $attacks[] | select(.skipped == null) | . as $c |
 {case, row, c: $c, later: (.case | IN($names[])),
-	seen: [$by[.pid | tostring] // [] | .[] | of($c)]}'
+	seen: [$by[.pid | tostring] // [] | .[] | of($c)],
+	mounts: [$by[.pid | tostring] // [] | .[] | select(.kind == "mount")]}'
 
 # joined NAME FILTER: prints what FILTER selects of the joined cases.
 joined() {
@@ -99,6 +99,34 @@ camera_descriptors() { rows 14 19 camera 9; }
 file_descriptors() { rows 14 19 file 10; }
 camera_memory() { rows 20 22 camera 5; looked_into camera; }
 file_memory() { rows 20 22 file 4; looked_into file; }
+# Also those that happen in the agent's own mount namespace and are no object of the tree.
+mounts() {
+	rows 26 26 camera 2
+	rows 26 26 file 3
+	none camera 'select((.case | IN("mount-over", "mount-over-here")) and
+		(.mounts | any(.asset.dev == "81:0" and .detail.what == "bound") | not)) | {case, mounts}'
+	mark_events
+	mkdir /run/elsewhere
+	mount --bind "$RECORDINGS" /run/elsewhere
+	holds "$(wait_event '.kind == "mount"')" '.detail.what == "bound"' '.asset.name == "footage"' \
+		'.asset.path == "/run/elsewhere"' ".detail.from == \"$RECORDINGS\"" \
+		'.process.comm == "mount"' '.verdict.decision == "flag"'
+	umount /run/elsewhere
+	wait_event '.kind == "mount" and .detail.what == "unmounted" and .asset.name == "footage" and
+		.process.comm == "umount"' >/dev/null
+	mount -t tmpfs above /mnt
+	wait_event '.kind == "mount" and .asset.path == "/mnt" and .detail.what == "mounted" and
+		.detail.from == "above" and .process.comm == "mount"' >/dev/null
+	wait_event '.kind == "tamper" and .detail.state == "missing"' >/dev/null
+	umount /mnt
+	wait_event '.kind == "mount" and .asset.path == "/mnt" and .detail.what == "unmounted"' >/dev/null
+	mount -t tmpfs other /opt
+	umount /opt
+	[[ $(count_events '.kind == "mount" and .asset.path == "/opt"') == 0 ]]
+	none file 'select((.case | IN("mount-over", "mount-over-here")) and
+		(.mounts | any(.detail.what == "mounted") | not)) | {case, mounts}'
+}
+
 raw_disks() {
 	rows 25 25 file 3
 	attack image /mnt/image/clip.mp4 raw-disk raw-image
@@ -117,7 +145,7 @@ kinds() {
 	none file '({"rename": "rename", "rename-open": "rename", "exchange": "rename",
 		"moved-out": "rename", "hard-link": "link", "link": "link", "link-in": "link",
 		"unlink": "unlink", "unlinked": "unlink", "truncate": "truncate",
-		"ftruncate": "truncate", "chmod": "attr", "chown": "attr", "scm-rights": "receive",
+		"ftruncate": "truncate", "acl": "attr", "chmod": "attr", "chown": "attr", "scm-rights": "receive",
 		"pidfd-getfd": "receive", "fork-read": "use", "exec": "use", "map": "map"})[.case] as $k |
 		select($k and ([.seen[] | select(.kind == $k and .result == 0)] | length) == 0)'" | $brief"
 }
@@ -219,6 +247,7 @@ scenario "recording: descriptors and bytes of rows 14 to 19 are seen" file_descr
 scenario "camera: who reads the memory of a process that holds it is seen" camera_memory
 scenario "recording: who reads the memory of a process that holds it is seen" file_memory
 scenario "who reads the disk below the recordings, or the image behind it, is seen" raw_disks
+scenario "who mounts over recordings, shows them elsewhere or takes them away is told" mounts
 scenario "ways that are not in the catalogue are seen" outside
 scenario "cut files, changed modes and owners are seen" changes
 scenario "other nodes and microphones are seen, playback is none" other_nodes

@@ -859,6 +859,43 @@ static void test_peek(void **state)
 	assert_int_equal(cw_decode_record(*state, &t, sizeof(t), &e, &ret), -EBADMSG);
 }
 
+static void test_mount(void **state)
+{
+	struct cw_record_mount m = { .access = opened(7, 70, "var"), .given = 1,
+				     .change = CW_MOUNT_BIND, .path_len = 4, .path = "/rec" };
+	struct cw_decoded_record ret;
+	struct cw_event e;
+
+	m.access.hdr.size = sizeof(m);
+	m.access.op = CW_OP_MOUNT;
+	m.access.asset = CW_NO_ASSET;
+	m.access.path_flags = 0;
+	give(*state, &m, &e, &ret);
+	assert_int_equal(e.kind, CW_KIND_MOUNT);
+	assert_string_equal(e.asset.path, "/var");
+	assert_string_equal(string_of(&e, "what"), "bound");
+	assert_string_equal(string_of(&e, "from"), "/rec");
+	assert_string_equal(ret.target, "/rec");
+	m.given = 0;
+	m.change = CW_MOUNT_MOVE;
+	m.path_len = names(m.path, sizeof(m.path), "srv/rec");
+	give(*state, &m, &e, &ret);
+	assert_string_equal(string_of(&e, "from"), "/srv/rec");
+	/* Nothing was mounted; lengths that lie. */
+	m.change = UINT32_MAX;
+	m.path_len = 0;
+	give(*state, &m, &e, &ret);
+	assert_string_equal(string_of(&e, "what"), "unknown");
+	assert_null(cw_event_detail(&e, "from"));
+	memset(m.path, 'x', sizeof(m.path));
+	m.path_len = UINT32_MAX;
+	m.given = 1;
+	give(*state, &m, &e, &ret);
+	assert_int_equal(strlen(string_of(&e, "from")), CW_PATH_SIZE - 1);
+	m.access.hdr.size = sizeof(m.access);
+	assert_int_equal(cw_decode_record(*state, &m, sizeof(m), &e, &ret), -EBADMSG);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -871,7 +908,7 @@ int main(void)
 		T(test_exec), T(test_exec_itself),
 		T(test_exec_on_socket), T(test_twice), T(test_argv), T(test_record_lost),
 		T(test_seeded), T(test_bounded), T(test_ended), T(test_same_pid),
-		T(test_malformed), T(test_lies), T(test_peek),
+		T(test_malformed), T(test_lies), T(test_peek), T(test_mount),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -413,7 +413,7 @@ static const enum cw_kind kinds[] = {
 	[CW_OP_CREATE] = CW_KIND_CREATE,     [CW_OP_RENAME] = CW_KIND_RENAME,
 	[CW_OP_LINK] = CW_KIND_LINK,	     [CW_OP_UNLINK] = CW_KIND_UNLINK,
 	[CW_OP_TRUNCATE] = CW_KIND_TRUNCATE, [CW_OP_ATTR] = CW_KIND_ATTR,
-	[CW_OP_PEEK] = CW_KIND_PEEK,
+	[CW_OP_PEEK] = CW_KIND_PEEK,	     [CW_OP_MOUNT] = CW_KIND_MOUNT,
 };
 
 _Static_assert(CW_ARRAY_SIZE(kinds) == CW_OP_MAX, "an operation lacks its kind");
@@ -466,6 +466,10 @@ static void add_details(struct cw_event *e, const struct cw_record_access *r)
 		if (r->hdr.rung != CW_RUNG_TRACEPOINT)
 			cw_event_add_uint(e, "size_before", r->size_bytes);
 		cw_event_add_uint(e, "size_after", r->bytes);
+		break;
+	case CW_OP_ATTR:
+		if (r->bytes)
+			cw_event_add_bool(e, "acl", true);
 		break;
 	case CW_OP_DENIED:
 		add_error(e, r->result);
@@ -544,6 +548,32 @@ static void add_touch(struct cw_decode *d, struct cw_event *e, const struct cw_r
 		cw_event_add_string(e, "file", ret->target);
 }
 
+static const char *const mount_changes[] = {
+	[CW_MOUNT_NEW] = "mounted",	 [CW_MOUNT_BIND] = "bound",
+	[CW_MOUNT_MOVE] = "moved",	 [CW_MOUNT_CHANGED] = "options",
+	[CW_MOUNT_GONE] = "unmounted",
+};
+
+_Static_assert(CW_ARRAY_SIZE(mount_changes) == CW_MOUNT_CHANGE_MAX, "a change lacks its name");
+
+static void add_mount(struct cw_decode *d, struct cw_event *e, const struct cw_record_mount *m,
+		      struct cw_decoded_record *ret)
+{
+	size_t len = m->path_len < CW_PATH_SIZE ? m->path_len : CW_PATH_SIZE - 1;
+
+	cw_event_add_string(e, "what", m->change < CW_MOUNT_CHANGE_MAX ?
+					       mount_changes[m->change] : "unknown");
+	cw_buf_reset(&d->target);
+	if (m->given)
+		cw_buf_add(&d->target, m->path, strnlen(m->path, len));
+	else if (m->path_len)
+		cw_decode_path(&d->target, m->path, len, m->path_flags, NULL);
+	if (d->target.len && !d->target.error)
+		cw_event_add_string(e, "from", d->target.data);
+	if (m->change == CW_MOUNT_BIND || m->change == CW_MOUNT_MOVE)
+		ret->target = d->target.len ? d->target.data : NULL;
+}
+
 static bool is_about_touch(uint32_t op)
 {
 	return op == CW_OP_PEEK;
@@ -556,7 +586,8 @@ static int decode_access(struct cw_decode *d, const struct cw_record_access *r, 
 	struct cw_proc *p;
 
 	if (r->op >= CW_OP_MAX ||
-	    (is_about_touch(r->op) && size < sizeof(struct cw_record_touch)))
+	    (is_about_touch(r->op) && size < sizeof(struct cw_record_touch)) ||
+	    (r->op == CW_OP_MOUNT && size < sizeof(struct cw_record_mount)))
 		return -EBADMSG;
 	e->kind = kinds[r->op];
 	e->result = r->result;
@@ -568,6 +599,8 @@ static int decode_access(struct cw_decode *d, const struct cw_record_access *r, 
 		add_move(d, e, (const struct cw_record_move *)r);
 	if (is_about_touch(r->op))
 		add_touch(d, e, (const struct cw_record_touch *)r, ret);
+	if (r->op == CW_OP_MOUNT)
+		add_mount(d, e, (const struct cw_record_mount *)r, ret);
 	ret->type = CW_DECODED_EVENT;
 	ret->proc = p;
 	ret->asset = r->asset;
@@ -583,7 +616,8 @@ static int decode_attempt(struct cw_decode *d, const struct cw_record_attempt *r
 {
 	size_t len = r->path_len < CW_PATH_SIZE ? r->path_len : CW_PATH_SIZE - 1;
 
-	e->kind = r->op == CW_OP_TRUNCATE ? CW_KIND_TRUNCATE : CW_KIND_DENIED;
+	e->kind = r->op == CW_OP_TRUNCATE ? CW_KIND_TRUNCATE :
+		  r->op == CW_OP_MOUNT ? CW_KIND_MOUNT : CW_KIND_DENIED;
 	e->result = r->result;
 	ret->proc = cw_decode_process(d, r->actor.tgid, r->actor.start_ns);
 	cw_decode_fill(e, ret->proc, &r->actor);

@@ -3,6 +3,7 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "abi.h" /* types of the skeleton */
@@ -118,6 +119,9 @@ static const struct {
 	{ -1, NR32(404) /* clock_settime64 */, CW_SYSCALL_CLOCK, CW_CAP_SELF },
 	{ __NR_ioctl, NR32(54), CW_SYSCALL_IOCTL, CW_CAP_USE },
 	{ __NR_mmap, -1, CW_SYSCALL_MMAP, CW_CAP_MAP },
+	{ __NR_mount, NR32(21), CW_SYSCALL_MOUNT, CW_CAP_MOUNTS },
+	{ __NR_umount2, NR32(52), CW_SYSCALL_UMOUNT, CW_CAP_MOUNTS },
+	{ 429 /* move_mount */, NR32(429), CW_SYSCALL_MOVE_MOUNT, CW_CAP_MOUNTS },
 	{ __NR_ptrace, NR32(26), CW_SYSCALL_PTRACE, CW_CAP_PEEK },
 	{ __NR_process_vm_readv, NR32(347), CW_SYSCALL_VM_READV, CW_CAP_PEEK },
 	{ __NR_process_vm_writev, NR32(348), CW_SYSCALL_VM_WRITEV, CW_CAP_PEEK },
@@ -151,9 +155,17 @@ static void fill_syscalls(struct probes_bpf *skel, const struct cw_ladder *l)
 
 /* ---- loading ---- */
 
+static __u32 mount_namespace(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/mnt", &st) ? 0 : (__u32)st.st_ino;
+}
+
 static void configure(struct probes_bpf *skel, const struct cw_ladder *l)
 {
 	skel->rodata->self_tgid = (__u32)getpid();
+	skel->rodata->self_mnt_ns = mount_namespace();
 	skel->rodata->hz = l->hz ? l->hz : 250;
 	skel->rodata->defer_devices = cw_ladder_uses(l, "fexit__chrdev_open") ||
 				      cw_ladder_uses(l, "kretprobe__chrdev_open");

@@ -26,6 +26,7 @@
 #define BLIND_CONNECTION \
 	"protocols other than TCP; what a proxy passes on by UNIX sockets or pipes; which of its " \
 	"peers a server serves whose threads share the work"
+#define BLIND_MOUNTS "mounts over a folder above a tree, in other mount namespaces"
 #define BLIND_DISKS \
 	"disks of a network file system, and all but the first of a btrfs; what a driver of " \
 	"another kind than SCSI and NVMe offers beside the block device"
@@ -33,7 +34,11 @@
 #define BLIND_REFUSED "whether a security module refuses it then"
 
 #define CAPABLE(prefix) prefix "capable_wrt_inode|" prefix "capable_wrt_inode_v5_10"
-#define SETATTR(prefix) prefix "inode_setattr|" prefix "inode_setattr_v5_10"
+#define SETATTR(prefix) \
+	prefix "inode_setattr|" prefix "inode_setattr_v5_10", \
+	prefix "inode_set_acl|" prefix "inode_setxattr|" prefix "inode_setxattr_v5_10", \
+	prefix "inode_remove_acl|" prefix "inode_removexattr|" prefix "inode_removexattr_v5_10"
+#define MOUNTS(prefix) { prefix "sb_mount", prefix "sb_umount", prefix "move_mount" }
 #define NAMES(prefix, freed) \
 	{ prefix "inode_unlink", prefix "inode_rmdir", prefix "inode_rename", prefix "inode_link", \
 	  prefix "inode_mkdir", prefix "inode_mknod", freed "inode_free" }
@@ -130,11 +135,10 @@ static const struct cw_way ways[] = {
 	  "systems without file handles; the person behind io_uring's calls", BETTER_HOOKS,
 	  CW_NEEDS_NOTHING },
 
-	{ CW_CAP_ATTRIBUTES, CW_PROBE_LSM, { SETATTR("lsm__") }, "ACLs", NULL, CW_NEEDS_NOTHING },
-	{ CW_CAP_ATTRIBUTES, CW_PROBE_FENTRY, { SETATTR("fexit__") }, "ACLs", NULL,
-	  CW_NEEDS_NOTHING },
+	{ CW_CAP_ATTRIBUTES, CW_PROBE_LSM, { SETATTR("lsm__") }, "", NULL, CW_NEEDS_NOTHING },
+	{ CW_CAP_ATTRIBUTES, CW_PROBE_FENTRY, { SETATTR("fexit__") }, "", NULL, CW_NEEDS_NOTHING },
 	{ CW_CAP_ATTRIBUTES, CW_PROBE_KPROBE, { SETATTR("kprobe__") },
-	  "ACLs; " BLIND_REFUSED, BETTER_TRAMPOLINE, CW_NEEDS_NOTHING },
+	  BLIND_REFUSED, BETTER_TRAMPOLINE, CW_NEEDS_NOTHING },
 	{ CW_CAP_ATTRIBUTES, CW_PROBE_FANOTIFY, { "tp__sys_exit" },
 	  "who changed a mode or an owner through a name outside the tree", BETTER_HOOKS,
 	  CW_NEEDS_NOTHING },
@@ -148,6 +152,14 @@ static const struct cw_way ways[] = {
 	{ CW_CAP_PEEK, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
 	  "who reads a core dump; ptrace and process_vm_readv by a thread's number or out of a "
 	  "container; /proc/PID/mem by io_uring", BETTER_HOOKS, CW_NEEDS_DESCRIPTORS },
+
+	{ CW_CAP_MOUNTS, CW_PROBE_LSM, MOUNTS("lsm__"), BLIND_MOUNTS, NULL, CW_NEEDS_NOTHING },
+	{ CW_CAP_MOUNTS, CW_PROBE_FENTRY, MOUNTS("fexit__"), BLIND_MOUNTS, NULL, CW_NEEDS_NOTHING },
+	{ CW_CAP_MOUNTS, CW_PROBE_KPROBE, MOUNTS("kprobe__"), BLIND_MOUNTS "; " BLIND_REFUSED,
+	  BETTER_TRAMPOLINE, CW_NEEDS_NOTHING },
+	{ CW_CAP_MOUNTS, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
+	  BLIND_MOUNTS "; what was bound or moved away from a tree; all by another name than that "
+	  "of the policy", BETTER_HOOKS, CW_NEEDS_NOTHING },
 
 	{ CW_CAP_DISKS, CW_PROBE_LSM, { "lsm__file_open", "lsm__file_ioctl" }, BLIND_DISKS, NULL,
 	  CW_NEEDS_FILES },
@@ -245,6 +257,11 @@ static const struct {
 	HOOKS("inode_mkdir", 3),
 	HOOKS("inode_mknod", 4),
 	HOOKS("ptrace_access_check", 2),
+	HOOKS("inode_set_acl", 4),
+	HOOKS("inode_remove_acl", 3),
+	HOOKS("sb_mount", 5),
+	HOOKS("sb_umount", 2),
+	HOOKS("move_mount", 2),
 	HOOKS_VOID("file_free", "file_free_security"),
 	HOOKS_VOID("d_instantiate", "d_instantiate"),
 	HOOKS_VOID("inode_free", "inode_free_security"),
@@ -268,12 +285,17 @@ static const struct {
 	{ "tp__signal_generate", CW_HOOK_TP_BTF, "signal_generate", 0 },
 	{ "tp__module_load", CW_HOOK_TP_BTF, "module_load", 0 },
 	{ "tp__cgroup_freeze", CW_HOOK_TP_BTF, "cgroup_freeze", 0 },
-	{ "lsm__inode_setattr", CW_HOOK_LSM, "inode_setattr", 3 },
-	{ "lsm__inode_setattr_v5_10", CW_HOOK_LSM, "inode_setattr", 2 },
-	{ "fexit__inode_setattr", CW_HOOK_FEXIT, "security_inode_setattr", 3 },
-	{ "fexit__inode_setattr_v5_10", CW_HOOK_FEXIT, "security_inode_setattr", 2 },
-	{ "kprobe__inode_setattr", CW_HOOK_KPROBE, "security_inode_setattr", 3 },
-	{ "kprobe__inode_setattr_v5_10", CW_HOOK_KPROBE, "security_inode_setattr", 2 },
+#define SIGNATURE(name, hook, n) \
+	{ "lsm__" name, CW_HOOK_LSM, hook, n }, \
+	{ "fexit__" name, CW_HOOK_FEXIT, "security_" hook, n }, \
+	{ "kprobe__" name, CW_HOOK_KPROBE, "security_" hook, n }
+	SIGNATURE("inode_setattr", "inode_setattr", 3),
+	SIGNATURE("inode_setattr_v5_10", "inode_setattr", 2),
+	SIGNATURE("inode_setxattr", "inode_setxattr", 6),
+	SIGNATURE("inode_setxattr_v5_10", "inode_setxattr", 5),
+	SIGNATURE("inode_removexattr", "inode_removexattr", 3),
+	SIGNATURE("inode_removexattr_v5_10", "inode_removexattr", 2),
+#undef SIGNATURE
 	{ "fentry__fput", CW_HOOK_FENTRY, "__fput", 0 },
 	{ "kprobe__fput", CW_HOOK_KPROBE, "__fput", 0 },
 	{ "fexit__chrdev_open", CW_HOOK_FEXIT, "chrdev_open", 2 },
