@@ -34,7 +34,10 @@ static void drop_use(void *entry)
 
 static void drop_decision(void *entry)
 {
-	free(((struct cw_learn_decision *)entry)->text);
+	struct cw_learn_decision *d = entry;
+
+	free(d->who);
+	free(d->what);
 }
 
 int cw_learn_new(const struct cw_policy *known, unsigned int min, struct cw_learn **ret_learn)
@@ -228,38 +231,48 @@ static void put_who(struct cw_buf *b, const struct cw_event *e)
 	}
 }
 
-/* "alice, remote from 192.0.2.10 by /usr/sbin/sshd: open footage with /usr/bin/cat" */
-static int put_decision(struct cw_learn *l, const struct cw_event *e, enum cw_learn_reason reason)
+/* "open footage (/dev/video0) with /usr/bin/cat" */
+static void put_what(struct cw_buf *b, const struct cw_event *e)
 {
 	const char *object = e->asset.name ? e->asset.name :
 			     e->asset.root ? e->asset.root :
 			     e->asset.node ? e->asset.node :
 					     e->asset.path;
+
+	cw_buf_printf(b, "%s ", cw_kind_name(e->kind));
+	if (cw_policy_verbs(e) != CW_POLICY_OPEN) {
+		cw_buf_putc(b, '(');
+		cw_policy_put_verbs(b, cw_policy_verbs(e), " and ");
+		cw_buf_puts(b, ") ");
+	}
+	cw_text_safe(b, object);
+	if (e->asset.node && object != e->asset.node) {
+		cw_buf_puts(b, " (");
+		cw_text_safe(b, e->asset.node);
+		cw_buf_putc(b, ')');
+	}
+	cw_buf_puts(b, " with ");
+	cw_text_safe(b, e->process.exe ? e->process.exe : e->process.comm);
+}
+
+static int put_decision(struct cw_learn *l, const struct cw_event *e, enum cw_learn_reason reason)
+{
+	cw_auto_buf struct cw_buf who = { 0 };
 	struct cw_learn_decision *d;
 	void *entry;
 	int r;
 
+	put_who(&who, e);
+	cw_policy_cut_text(&who, CW_LEARN_TEXT_LEN);
 	cw_buf_reset(&l->text);
-	put_who(&l->text, e);
-	cw_buf_printf(&l->text, ": %s ", cw_kind_name(e->kind));
-	if (cw_policy_verbs(e) != CW_POLICY_OPEN) {
-		cw_buf_putc(&l->text, '(');
-		cw_policy_put_verbs(&l->text, cw_policy_verbs(e), " and ");
-		cw_buf_puts(&l->text, ") ");
-	}
-	cw_text_safe(&l->text, object);
-	if (e->asset.node && object != e->asset.node) {
-		cw_buf_puts(&l->text, " (");
-		cw_text_safe(&l->text, e->asset.node);
-		cw_buf_putc(&l->text, ')');
-	}
-	cw_buf_puts(&l->text, " with ");
-	cw_text_safe(&l->text, e->process.exe ? e->process.exe : e->process.comm);
-	if (l->text.error)
-		return l->text.error;
+	put_what(&l->text, e);
 	cw_policy_cut_text(&l->text, CW_LEARN_TEXT_LEN);
+	if (who.error || l->text.error)
+		return -ENOMEM;
 	cw_buf_reset(&l->key);
-	cw_buf_printf(&l->key, "%d %s", reason, l->text.data);
+	cw_buf_printf(&l->key, "%d ", reason);
+	cw_tally_key(&l->key, who.data);
+	cw_tally_key(&l->key, l->text.data);
 	r = cw_tally_add(l->decisions, &l->key, e->time_ns, &entry);
 	if (r)
 		return r == -ENOSPC ? 0 : r;
@@ -267,7 +280,7 @@ static int put_decision(struct cw_learn *l, const struct cw_event *e, enum cw_le
 	if (d->tally.count > 1)
 		return 0;
 	d->reason = reason;
-	return keep(&d->text, l->text.data) ? 0 : -ENOMEM;
+	return keep(&d->who, who.data) && keep(&d->what, l->text.data) ? 0 : -ENOMEM;
 }
 
 /* A user as a condition: his name, or his number where the name could be taken for another. */

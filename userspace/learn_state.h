@@ -11,7 +11,7 @@
 #define CW_LEARN_DECISIONS_MAX 2048
 #define CW_LEARN_ASSET_BYTES   (128u << 10) /* of names, so that they fit into a policy */
 #define CW_LEARN_KEY_BYTES     (16u << 20)
-#define CW_LEARN_TEXT_LEN      400 /* of a decision */
+#define CW_LEARN_TEXT_LEN      200 /* of who, and of what, in a decision */
 #define CW_LEARN_POLICY_MAX    1024 /* assets of a policy, and grants */
 
 /* How an asset is described. */
@@ -53,7 +53,8 @@ enum cw_learn_reason {
 struct cw_learn_decision {
 	struct cw_tally_entry tally;
 	enum cw_learn_reason reason;
-	char *text; /* who, from where, what, with which program */
+	char *who;  /* and from where */
+	char *what; /* with which program */
 };
 
 struct cw_learn {

@@ -12,7 +12,8 @@
 #define RIGHTS_MAX	8192
 #define RIGHTS_SHOWN	64 /* of one grant, in its comment */
 #define GRANTS_TEXT_MAX (640u << 10) /* of the 1 MiB that a policy may have */
-#define DECISIONS_SHOWN 256
+#define DECISION_LINES	400
+#define WHATS_SHOWN	12 /* of one person */
 #define NAME_LEN	96 /* of 128; a number may follow */
 
 /* What one subject did to one asset. Those that differ in the asset alone become one grant. */
@@ -454,47 +455,84 @@ static const char *const captions[CW_LEARN_REASON_MAX] = {
 	[CW_LEARN_UNWRITABLE] = "With names that a policy cannot hold as they are:",
 };
 
-static int by_reason(const void *pa, const void *pb)
+static int by_who(const struct cw_learn_decision *a, const struct cw_learn_decision *b)
 {
-	const struct cw_learn_decision *a = pa, *b = pb;
-
 	if (a->reason != b->reason)
 		return a->reason < b->reason ? -1 : 1;
+	return strcmp(a->who, b->who);
+}
+
+static int by_who_and_count(const void *pa, const void *pb)
+{
+	const struct cw_learn_decision *a = pa, *b = pb;
+	int r = by_who(a, b);
+
+	if (r)
+		return r;
 	if (a->tally.count != b->tally.count)
 		return a->tally.count > b->tally.count ? -1 : 1;
-	return strcmp(a->text, b->text);
+	return strcmp(a->what, b->what);
+}
+
+/* One person or program: what it did, the most frequent first. Returns how many lines that took. */
+static unsigned int put_person(struct writer *w, unsigned int first, unsigned int end)
+{
+	const struct cw_learn_decision *d = cw_tally_at(w->l->decisions, first);
+	unsigned int shown = end - first < WHATS_SHOWN ? end - first : WHATS_SHOWN;
+	uint64_t more = 0;
+
+	cw_buf_printf(w->out, "#   %s\n", d->who);
+	for (unsigned int i = first; i < end; i++) {
+		d = cw_tally_at(w->l->decisions, i);
+		if (i >= first + shown) {
+			more += d->tally.count;
+			continue;
+		}
+		cw_buf_printf(w->out, "#     %s, ", d->what);
+		put_times(w->out, d->tally.count, d->tally.first_ns, d->tally.last_ns);
+		cw_buf_putc(w->out, '\n');
+	}
+	if (more)
+		cw_buf_printf(w->out, "#     and %llu accesses of %u other kinds\n",
+			      (unsigned long long)more, end - first - shown);
+	return shown + 2;
 }
 
 static void put_decisions(struct writer *w, struct cw_learn_summary *s)
 {
-	unsigned int n = cw_tally_n(w->l->decisions), last = CW_LEARN_REASON_MAX;
+	unsigned int n = cw_tally_n(w->l->decisions), last = CW_LEARN_REASON_MAX, lines = 0, end;
 	uint64_t more = cw_tally_lost(w->l->decisions);
 
 	s->decisions = n;
 	s->undecided = more + w->without_room;
-	cw_tally_sort(w->l->decisions, by_reason);
+	cw_tally_sort(w->l->decisions, by_who_and_count);
 	if (n)
 		cw_buf_puts(w->out, "\n# FOR A DECISION: none of this is granted, and all of it "
 				    "stays flagged.\n");
-	for (unsigned int i = 0; i < n; i++) {
+	for (unsigned int i = 0; i < n; i = end) {
 		const struct cw_learn_decision *d = cw_tally_at(w->l->decisions, i);
+		uint64_t count = 0;
 
-		s->undecided += d->tally.count;
-		if (i >= DECISIONS_SHOWN) {
-			more += d->tally.count;
+		for (end = i; end < n; end++) {
+			const struct cw_learn_decision *one = cw_tally_at(w->l->decisions, end);
+
+			if (by_who(d, one))
+				break;
+			count += one->tally.count;
+		}
+		s->undecided += count;
+		if (lines >= DECISION_LINES) {
+			more += count;
 			continue;
 		}
 		if (d->reason != last)
 			cw_buf_printf(w->out, "#\n# %s\n", captions[d->reason]);
 		last = d->reason;
-		cw_buf_puts(w->out, "#   ");
-		cw_buf_printf(w->out, "%s\n#     ", d->text);
-		put_times(w->out, d->tally.count, d->tally.first_ns, d->tally.last_ns);
-		cw_buf_putc(w->out, '\n');
+		lines += put_person(w, i, end);
 	}
 	if (more)
-		cw_buf_printf(w->out, "#\n# And %llu accesses more, of which there are too many "
-				      "kinds to list.\n", (unsigned long long)more);
+		cw_buf_printf(w->out, "#\n# And %llu accesses of others, who are too many to "
+				      "list.\n", (unsigned long long)more);
 	if (w->without_room)
 		cw_buf_printf(w->out, "#\n# NOT GRANTED for want of room: %llu accesses of "
 				      "services. There are too many different ones.\n",

@@ -81,8 +81,9 @@ flagged() {
 
 @test "people are listed and never granted" {
 	run -0 "$camwarden" learn "$trace"
-	[[ $output == *'# FOR A DECISION: none of this is granted'*'#   bob, remote from 203.0.113.7 by /usr/sbin/sshd: open cameras (/dev/video6) with /usr/bin/cat
-#     once, '* ]]
+	[[ $output == *'# FOR A DECISION: none of this is granted'*'#   bob, remote from 203.0.113.7 by /usr/sbin/sshd
+'*'
+#     open cameras (/dev/video6) with /usr/bin/cat, once, '* ]]
 	grants=${output%%# FOR A DECISION*}
 	[[ $grants != *bob* && $grants != *alice* && $grants != *remote* && $grants != */usr/bin/cat* ]]
 }

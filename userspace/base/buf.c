@@ -60,16 +60,22 @@ void cw_buf_putc(struct cw_buf *b, char c)
 
 void cw_buf_printf(struct cw_buf *b, const char *fmt, ...)
 {
+	size_t room = b->error ? 0 : b->cap - b->len;
 	va_list ap;
 	int n;
 
+	/* It mostly fits; where it does not, the second time it does. */
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(room ? b->data + b->len : NULL, room, fmt, ap);
 	va_end(ap);
-	if (n < 0 || !reserve(b, (size_t)n))
+	if (n >= 0 && (size_t)n >= room && reserve(b, (size_t)n)) {
+		va_start(ap, fmt);
+		vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
+		va_end(ap);
+	} else if (n < 0 || (size_t)n >= room) {
+		if (room)
+			b->data[b->len] = '\0';
 		return;
-	va_start(ap, fmt);
-	vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
-	va_end(ap);
+	}
 	b->len += (size_t)n;
 }

@@ -38,11 +38,11 @@ void cw_csv_cell(struct cw_buf *b, const char *s)
 		cw_buf_putc(b, '"');
 	if (is_formula(s))
 		cw_buf_putc(b, '\'');
-	for (; *s; s++) {
-		if (*s == '"')
-			cw_buf_putc(b, '"');
-		cw_buf_putc(b, *s);
+	for (const char *end; (end = strchr(s, '"')); s = end + 1) {
+		cw_buf_add(b, s, (size_t)(end - s));
+		cw_buf_puts(b, "\"\"");
 	}
+	cw_buf_puts(b, s);
 	if (quoted)
 		cw_buf_putc(b, '"');
 }

@@ -4,10 +4,15 @@
 
 static void begin(struct cw_buf *b, const char *key)
 {
-	if (b->len && !strchr("{[\n", b->data[b->len - 1]))
+	char last = b->len ? b->data[b->len - 1] : '\n';
+
+	if (last != '{' && last != '[' && last != '\n')
 		cw_buf_putc(b, ',');
-	if (key)
-		cw_buf_printf(b, "\"%s\":", key);
+	if (!key)
+		return;
+	cw_buf_putc(b, '"');
+	cw_buf_puts(b, key);
+	cw_buf_puts(b, "\":");
 }
 
 void cw_object_open(struct cw_buf *b, const char *key)

@@ -17,6 +17,16 @@ static bool is_hidden(uint32_t code)
 	       (code & 0xfffe) == 0xfffe; /* no characters, and malformed in XML */
 }
 
+/* How many of the next bytes are shown as they are: most are. */
+static unsigned int plain_run(const char *s)
+{
+	unsigned int n = 0;
+
+	while (s[n] >= ' ' && s[n] <= '~' && s[n] != '\\')
+		n++;
+	return n;
+}
+
 void cw_text_safe(struct cw_buf *b, const char *s)
 {
 	static const char from[] = "\\\n\r\t", to[] = "\\nrt";
@@ -27,6 +37,11 @@ void cw_text_safe(struct cw_buf *b, const char *s)
 	if (!s)
 		s = "unknown";
 	for (; *s; s += n) {
+		n = plain_run(s);
+		if (n) {
+			cw_buf_add(b, s, n);
+			continue;
+		}
 		n = cw_json_utf8(s, &code);
 		at = strchr(from, *s);
 		if (at)
