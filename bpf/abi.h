@@ -567,6 +567,20 @@ struct cw_found {
 	struct cw_conn conn;
 };
 
+/* What `camwarden who` is told of each descriptor. */
+struct cw_holding {
+	__u64 file; /* address, the key of opens */
+	__u64 ino;
+	__u32 dev; /* s_dev */
+	__u32 gen; /* 0: says nothing */
+	__u32 rdev;
+	__u32 mode;
+	__u32 tgid;
+	__u32 fd;
+	__u32 asset; /* index of the root of its tree, or CW_NO_ASSET */
+	__u32 access;
+};
+
 #define CW_BLOCK_BIT (1u << 31)
 #define CW_LOOP_MAJOR 7
 
@@ -599,6 +613,7 @@ _Static_assert(sizeof(struct cw_told_key) == 48, "told");
 _Static_assert(sizeof(struct cw_record_tamper) == 168, "tamper");
 _Static_assert(sizeof(struct cw_open) == 48, "open");
 _Static_assert(sizeof(struct cw_fd) == 56, "descriptor");
+_Static_assert(sizeof(struct cw_holding) == 48, "holding");
 _Static_assert(sizeof(struct cw_found) == 112, "found");
 
 #endif

@@ -19,6 +19,7 @@ int cw_cmd_replay(int argc, char **argv);
 int cw_cmd_query(int argc, char **argv);
 int cw_cmd_report(int argc, char **argv);
 int cw_cmd_verify(int argc, char **argv);
+int cw_cmd_who(int argc, char **argv);
 
 /* ---- what they share: cmd.c ---- */
 

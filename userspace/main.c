@@ -17,6 +17,7 @@ static const struct {
 	{ "query", cw_cmd_query, "who touched what, from traces; counted by person, day, ..." },
 	{ "report", cw_cmd_report, "one page from traces: who, what, when, and what was not seen" },
 	{ "verify", cw_cmd_verify, "is a trace whole, unchanged and sealed?" },
+	{ "who", cw_cmd_who, "who holds a camera, a microphone or a recording right now" },
 	{ "check", cw_cmd_check, "validate a policy and run its expectation cases" },
 	{ "coverage", cw_cmd_coverage, "what this kernel lets be seen, and what not" },
 };

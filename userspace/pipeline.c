@@ -293,17 +293,6 @@ static void tell_output(struct pipeline *p)
 
 /* ---- policy ---- */
 
-static int load_policy(const char *path, struct cw_buf *errors, struct cw_policy **ret_policy)
-{
-	cw_auto_buf struct cw_buf yaml = { 0 };
-	int r;
-
-	if (path)
-		return cw_policy_load(path, errors, ret_policy);
-	r = cw_policy_default("/", &yaml);
-	return r ? r : cw_policy_parse("built-in policy", yaml.data, yaml.len, errors, ret_policy);
-}
-
 static void deliver_policy(struct pipeline *p, bool ok, const char *error)
 {
 	struct cw_event e;
@@ -350,7 +339,7 @@ static void reload_policy(struct pipeline *p)
 	cw_auto_buf struct cw_buf errors = { 0 };
 	struct cw_policy *next = NULL;
 
-	if (load_policy(p->config->policy, &errors, &next)) {
+	if (cw_policy_load_or_default(p->config->policy, &errors, &next)) {
 		say_lines("", errors.data);
 		cw_pipeline_say("the policy is not reloaded, the one in force stays");
 		deliver_policy(p, false, errors.data);
@@ -817,7 +806,7 @@ int cw_pipeline_run(const struct cw_run_config *config)
 	cw_auto_buf struct cw_buf errors = { 0 };
 	int status = CW_EXIT_FAILED, r;
 
-	r = load_policy(config->policy, &errors, &p.policy);
+	r = cw_policy_load_or_default(config->policy, &errors, &p.policy);
 	if (r) {
 		say_lines("", errors.data);
 		free_pipeline(&p);

@@ -136,6 +136,35 @@ session_before() {
 		'.origin.login_user == "alice"'
 }
 
+# who_at DEVICE: what camwarden who says of it.
+who_at() {
+	"$CAMWARDEN" who --policy /run/policy.yaml --format json | jq -c "select(.asset.dev == \"$1\")"
+}
+
+who_without_agent() {
+	holds "$(who_at 81:0)" '.asset.name == "front-door"' '.process.comm == "bash"' \
+		'.origin.login_user == "alice"' '.origin.peer | test("^10\\.77\\.0\\.2:")' \
+		'.origin.type == "remote"' '.detail.not_before != null' '.detail.frames == null'
+}
+
+who_takes_frames() {
+	local pid answer
+
+	mark_events
+	v4l2-ctl -d /dev/video1 --stream-mmap --stream-count=100000 >/dev/null 2>&1 &
+	pid=$!
+	wait_event '.kind == "stream" and .detail.phase == "start" and .asset.dev == "81:1"' >/dev/null
+	answer=$(who_at 81:1)
+	holds "$answer" ".process.pid == $pid" '.detail.frames > 0' '.detail.since != null' \
+		'.detail.descriptors == 1' '.asset.kind == "camera"' '.detail.mapped'
+	holds "$(who_at 81:0)" '.origin.login_user == "alice"' \
+		'.origin.peer | test("^10\\.77\\.0\\.2:")' '.detail.frames == null'
+	kill "$pid"
+	wait_event ".kind == \"close\" and .process.pid == $pid" >/dev/null
+	[[ -z $(who_at 81:1) ]]
+	[[ $(count_events '.process.comm == "camwarden"') == 0 ]]
+}
+
 nothing_lost() {
 	[[ $(CW_MARK=0 count_events '.kind == "gap" or (.kind == "canary" and .detail.ok == false)') == 0 ]]
 }
@@ -160,8 +189,10 @@ scenario "nothing was lost" nothing_lost
 people_devices
 stop_camwarden
 session_start
+scenario "without an agent camwarden who names the person and the peer" who_without_agent
 cw_start --policy /run/policy.yaml || echo "# goes on, to show what fails"
 scenario "what was open before the start is found, with its peer" open_before
+scenario "camwarden who counts the frames that are being taken" who_takes_frames
 scenario "a session from before the start keeps its peer" session_before
 scenario "nothing was lost after the second start" nothing_lost
 stop_camwarden

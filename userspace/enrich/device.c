@@ -40,6 +40,7 @@ struct probe {
 	int dir;	  /* its directory in sysfs */
 	char dir_path[PATH_MAX];
 	char name[64]; /* the kernel's for the node: "video0", "snd/pcmC0D0c" */
+	bool ask;      /* the node may be opened */
 	struct cw_device_info *info;
 };
 
@@ -237,8 +238,8 @@ static int open_node(const struct probe *p)
 	struct stat st;
 	int r = make_path(path, "%s/dev/%s", p->root, p->name);
 
-	if (r < 0)
-		return r;
+	if (r < 0 || !p->ask)
+		return r < 0 ? r : -EAGAIN;
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
 	if (fd < 0 || fstat(fd, &st))
 		return -errno;
@@ -479,12 +480,12 @@ static void identify_by_class(struct probe *p)
 	p->info->why_not = "a device of another class";
 }
 
-int cw_device_identify(const char *root, uint32_t dev_major, uint32_t dev_minor,
-		       struct cw_device_info *ret_info)
+static int identify(const char *root, uint32_t dev_major, uint32_t dev_minor, bool ask,
+		    struct cw_device_info *ret_info)
 {
 	struct cw_device_info info = { .kind = CW_ASSET_NONE, .dev_major = dev_major,
 				       .dev_minor = dev_minor };
-	struct probe p = { .root = cw_streq(root, "/") ? "" : root, .info = &info };
+	struct probe p = { .root = cw_streq(root, "/") ? "" : root, .info = &info, .ask = ask };
 	cw_auto_close int dir = -1;
 	int r = make_path(p.dir_path, "%s/sys/dev/char/%u:%u", p.root, dev_major, dev_minor);
 
@@ -503,6 +504,17 @@ int cw_device_identify(const char *root, uint32_t dev_major, uint32_t dev_minor,
 	identify_by_class(&p);
 	*ret_info = info;
 	return 0;
+}
+
+int cw_device_identify(const char *root, uint32_t dev_major, uint32_t dev_minor,
+		       struct cw_device_info *ret_info)
+{
+	return identify(root, dev_major, dev_minor, true, ret_info);
+}
+
+int cw_device_look(uint32_t dev_major, uint32_t dev_minor, struct cw_device_info *ret_info)
+{
+	return identify("/", dev_major, dev_minor, false, ret_info);
 }
 
 struct list {

@@ -33,6 +33,8 @@ struct cw_device_info {
  */
 int cw_device_identify(const char *root, uint32_t dev_major, uint32_t dev_minor,
 		       struct cw_device_info *ret_info);
+/* The same without opening the node: what only the driver can tell apart counts as a camera. */
+int cw_device_look(uint32_t dev_major, uint32_t dev_minor, struct cw_device_info *ret_info);
 /*
  * All video4linux, media and sound capture devices, and the usbfs nodes of cameras, by device
  * number; the caller frees the array. None is no error: 0 and NULL.

@@ -350,3 +350,15 @@ int cw_policy_default(const char *root, struct cw_buf *ret_yaml)
 		cw_buf_printf(ret_yaml, "%sgrants: []\n", grants.len ? grants.data : "");
 	return ret_yaml->error;
 }
+
+int cw_policy_load_or_default(const char *path, struct cw_buf *errors,
+			      struct cw_policy **ret_policy)
+{
+	cw_auto_buf struct cw_buf yaml = { 0 };
+	int r;
+
+	if (path)
+		return cw_policy_load(path, errors, ret_policy);
+	r = cw_policy_default("/", &yaml);
+	return r ? r : cw_policy_parse("built-in policy", yaml.data, yaml.len, errors, ret_policy);
+}

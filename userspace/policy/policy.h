@@ -60,6 +60,10 @@ void cw_policy_freep(struct cw_policy **p);
  */
 int cw_policy_default(const char *root, struct cw_buf *ret_yaml);
 
+/* That of the file, or with NULL that of this machine. Errors as cw_policy_load() has them. */
+int cw_policy_load_or_default(const char *path, struct cw_buf *errors,
+			      struct cw_policy **ret_policy);
+
 const char *cw_policy_name(const struct cw_policy *p);
 const char *cw_policy_sha256(const struct cw_policy *p); /* of the text, 64 hexadecimal digits */
 const char *cw_policy_text(const struct cw_policy *p, size_t *ret_len);
