@@ -161,8 +161,8 @@ static const struct cw_way ways[] = {
 	  BLIND_MOUNTS "; what was bound or moved away from a tree; all by another name than that "
 	  "of the policy", BETTER_HOOKS, CW_NEEDS_NOTHING },
 
-	{ CW_CAP_DISKS, CW_PROBE_LSM, { "lsm__file_open", "lsm__file_ioctl" }, BLIND_DISKS, NULL,
-	  CW_NEEDS_FILES },
+	{ CW_CAP_DISKS, CW_PROBE_LSM, { QUICK("file_open"), QUICK("file_ioctl") }, BLIND_DISKS,
+	  NULL, CW_NEEDS_FILES },
 	{ CW_CAP_DISKS, CW_PROBE_FENTRY, { "fexit__file_open", "fexit__file_ioctl" }, BLIND_DISKS,
 	  NULL, CW_NEEDS_FILES },
 	{ CW_CAP_DISKS, CW_PROBE_KPROBE, { "kprobe__file_open", "kprobe__file_ioctl" },
@@ -548,6 +548,7 @@ static const struct {
 	{ "lsm__bpf", "harden__bpf", true },
 	{ "lsm__bpf_map", "harden__bpf_map", true },
 	{ "lsm__bpf_prog", "harden__bpf_prog", true },
+	{ "entry__file_open", "harden__file_open", false },
 	{ "lsm__file_open", "harden__file_open", false },
 	{ "lsm__inode_unlink", "harden__inode_unlink", false },
 	{ "lsm__inode_rename", "harden__inode_rename", false },
