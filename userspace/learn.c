@@ -394,6 +394,8 @@ static int add_use(struct cw_learn *l, const struct cw_event *e, const struct cw
 		return r;
 	u = entry;
 	u->verbs |= cw_policy_verbs(e);
+	/* Judged by the known policy, it would be said of what that one does not grant. */
+	u->flagged += !l->known && e->verdict.decision == CW_DECISION_FLAG;
 	count_day(u, e->time_ns);
 	if (u->tally.count > 1)
 		return 0;

@@ -35,6 +35,7 @@ struct cw_learn_use {
 	char *exe, *sha256, *unit, *user, *container;
 	enum cw_origin_type origin;
 	unsigned int verbs;
+	uint64_t flagged; /* by the policy that was in force */
 	uint64_t day, day_count, day_max; /* accesses of one day, UTC */
 };
 

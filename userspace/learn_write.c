@@ -23,7 +23,7 @@ struct right {
 	size_t asset;			/* of the policy */
 	uint64_t on[CW_LEARN_POLICY_MAX / 64]; /* bits: this asset, and those within it */
 	unsigned int verbs;
-	uint64_t day_max;
+	uint64_t day_max, flagged;
 };
 
 struct writer {
@@ -257,6 +257,7 @@ static int add_right(struct writer *w, const struct cw_learn_use *u)
 		g->tally.last_ns = u->tally.last_ns;
 	add_inner_assets(w, u, g->on);
 	g->verbs |= u->verbs;
+	g->flagged += u->flagged;
 	g->day_max += u->day_max; /* an upper bound where there are several */
 	return 0;
 }
@@ -330,6 +331,7 @@ static void put_why(struct writer *w, unsigned int first, unsigned int end)
 	const struct right *g = cw_tally_at(w->rights, first);
 	const struct cw_learn_use *u = g->who;
 	struct cw_buf *b = w->out;
+	uint64_t flagged = 0;
 
 	cw_buf_puts(b, "  # ");
 	cw_text_safe(b, u->unit ? u->unit : u->container ? u->container : u->exe);
@@ -344,9 +346,13 @@ static void put_why(struct writer *w, unsigned int first, unsigned int end)
 		put_times(b, g->tally.count, g->tally.first_ns, g->tally.last_ns);
 		cw_buf_printf(b, ", at most %llu in a day%s\n", (unsigned long long)g->day_max,
 			      g->tally.count < w->l->min ? ". RARE: is it meant?" : "");
+		flagged += g->flagged;
 	}
 	if (end - first > RIGHTS_SHOWN)
 		cw_buf_printf(b, "  #   on %u more\n", end - first - RIGHTS_SHOWN);
+	if (flagged)
+		cw_buf_printf(b, "  # FLAGGED: the policy of that time did not grant %llu of "
+				 "this. Is it meant?\n", (unsigned long long)flagged);
 	if (!u->sha256)
 		cw_buf_puts(b, "  # NO HASH was known: whatever stands at this path is granted.\n");
 	if (was_replaced(w, first))

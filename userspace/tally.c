@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/random.h>
+
 #include "tally.h"
 
 struct cw_tally {
@@ -6,18 +8,22 @@ struct cw_tally {
 	uint32_t *slots; /* number of an entry, from 1; 0: free. Twice as many as entries */
 	unsigned int n, max, mask;
 	size_t size, key_bytes; /* left for keys */
-	uint64_t lost;
+	uint64_t lost, seed;
 	void (*drop)(void *entry);
 };
 
-/* FNV-1a. Whoever finds keys that collide slows a look-up down to the length of the table. */
-static uint64_t hash_of(const struct cw_buf *key)
+/*
+ * FNV-1a from a start that nobody knows, and mixed, so that no trace can be made whose keys all
+ * meet. What is counted does not depend on it.
+ */
+static uint64_t hash_of(const struct cw_tally *t, const struct cw_buf *key)
 {
-	uint64_t h = 0xcbf29ce484222325ULL;
+	uint64_t h = t->seed;
 
 	for (size_t i = 0; i < key->len; i++)
 		h = (h ^ (unsigned char)key->data[i]) * 0x100000001b3ULL;
-	return h;
+	h = (h ^ h >> 33) * 0xff51afd7ed558ccdULL;
+	return h ^ h >> 33;
 }
 
 int cw_tally_new(unsigned int max, size_t key_bytes, size_t size, void (*drop)(void *entry),
@@ -35,6 +41,8 @@ int cw_tally_new(unsigned int max, size_t key_bytes, size_t size, void (*drop)(v
 	t->size = size;
 	t->key_bytes = key_bytes;
 	t->drop = drop;
+	if (getrandom(&t->seed, sizeof(t->seed), GRND_NONBLOCK) != sizeof(t->seed))
+		t->seed = 0xcbf29ce484222325ULL;
 	t->entries = calloc(max ? max : 1, size);
 	t->slots = calloc(slots, sizeof(*t->slots));
 	if (!t->entries) {
@@ -92,7 +100,7 @@ static int make(struct cw_tally *t, uint32_t *slot, uint64_t hash, const struct 
 
 int cw_tally_add(struct cw_tally *t, const struct cw_buf *key, uint64_t ns, void **ret_entry)
 {
-	uint64_t hash = hash_of(key);
+	uint64_t hash = hash_of(t, key);
 	struct cw_tally_entry *e = NULL;
 	uint32_t *slot;
 	int r;

@@ -139,6 +139,20 @@ with_hub() {
 	check '.event.sequence = "1"' 'event.sequence is no number'
 }
 
+@test "the other end of a connection that the hub made is where it went" {
+	command -v python3 >/dev/null || skip "python3 is not installed"
+	jq -nc '{kind: "open", asset: {name: "c", kind: "camera", node: "/dev/video0", access: ["read"]},
+		process: {pid: 7, exe: "/bin/sh", uid: 0}, origin: {type: "remote", outbound: true,
+		peer: "[2001:db8::7]:4444"}}' | python3 "$top/tests/golden/write-trace.py" out.cw
+	printf 'version: 1\nassets: {c: {kind: camera}}\n' >none.yaml
+	"$camwarden" export --as ecs --policy none.yaml out.cw >out.ecs
+	jq -e '.destination == {ip: "2001:db8::7", port: 4444} and .source == null' out.ecs
+	"$camwarden" export --as ocsf --policy none.yaml out.cw >out.ocsf
+	jq -s -e 'map(.evidences[0]?.dst_endpoint.ip // empty) == ["2001:db8::7"]' out.ocsf
+	run -0 jq -r --slurpfile schema "$schema/ocsf.json" -f "$schema/ocsf.jq" out.ocsf
+	[ "$output" = "" ]
+}
+
 @test "flagged, since and until select; another policy judges" {
 	run -0 --separate-stderr "$camwarden" export --as jsonl --flagged "$trace"
 	[ "$(jq -s -c 'map(.verdict.decision) | unique' <<<"$output")" = '["flag"]' ]

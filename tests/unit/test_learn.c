@@ -75,6 +75,9 @@ static void test_least(void **state)
 	assert_learns(e, 2, "allow: [open, write]\n", false);
 	assert_learns(e, 2, "REPLACED", true);
 	assert_learns(e, 2, "name: motion of motion.service 2\n", true);
+	assert_learns(e, 2, "FLAGGED", false);
+	e[1].verdict.decision = CW_DECISION_FLAG;
+	assert_learns(e, 2, "FLAGGED: the policy of that time did not grant 1 of this", true);
 	e[0].process.exe_sha256 = NULL;
 	assert_learns(e, 1, "NO HASH", true);
 	assert_learns(e, 1, "sha256:", false);

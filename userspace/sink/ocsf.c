@@ -351,6 +351,12 @@ static void add_observable(struct cw_buf *b, const char *name, enum observable t
 	cw_object_close(b);
 }
 
+/* The peer is where a connection came from, or where one of the hub's own went to. */
+static const char *endpoint_of(const struct cw_origin *o)
+{
+	return o->outbound ? "dst_endpoint" : "src_endpoint";
+}
+
 /* Their names are places in the line. */
 static void add_observables(struct cw_buf *b, const struct cw_event *e, bool finding)
 {
@@ -372,8 +378,9 @@ static void add_observables(struct cw_buf *b, const struct cw_event *e, bool fin
 		       e->origin.login_uid != CW_NO_UID ? e->origin.login_user : p->user);
 	if (e->origin.family) {
 		cw_object_open(b, NULL);
-		cw_object_text(b, "name",
-			       finding ? "evidences[0].src_endpoint.ip" : "unmapped.peer_ip");
+		cw_object_text(b, "name", !finding ? "unmapped.peer_ip" :
+					  e->origin.outbound ? "evidences[0].dst_endpoint.ip" :
+							       "evidences[0].src_endpoint.ip");
 		cw_object_uint(b, "type_id", SEEN_IP);
 		cw_object_peer_ip(b, "value", &e->origin);
 		cw_object_close(b);
@@ -480,7 +487,7 @@ static void add_evidence(struct cw_buf *b, const struct cw_event *e)
 	if (e->asset.kind != CW_ASSET_NONE)
 		add_file(b, e);
 	if (e->origin.family) {
-		cw_object_open(b, "src_endpoint");
+		cw_object_open(b, endpoint_of(&e->origin));
 		cw_object_peer_ip(b, "ip", &e->origin);
 		cw_object_uint(b, "port", e->origin.peer_port);
 		cw_object_close(b);
