@@ -10,6 +10,8 @@
 #include "traces.h"
 
 #define DURATION_MAX (366ul * 86400)
+#define SEGMENT_MIN  (64ull << 10)
+#define BUDGET_MIN   (1ull << 20)
 
 int cw_usage_error(const char *verb, const char *what, const char *which)
 {
@@ -152,5 +154,82 @@ int cw_output_open(const char *verb, const char *path, char *const *inputs, unsi
 		return CW_EXIT_FAILED;
 	fd = -1; /* the stream's now */
 	*ret_file = file;
+	return 0;
+}
+
+/* A number with one of these letters behind it, or none; 0: it is none, or not from 1 to max. */
+static uint64_t parse_scaled(const char *value, const char *letters, const uint64_t *scales,
+			     uint64_t max)
+{
+	const char *letter;
+	uint64_t scale;
+	unsigned long long n;
+	char *end;
+
+	errno = 0;
+	n = strtoull(value, &end, 10);
+	if (errno || *value < '0' || *value > '9')
+		return 0;
+	letter = *end ? strchr(letters, *end) : letters;
+	if (!letter || (*end && end[1]))
+		return 0;
+	scale = *end ? scales[letter - letters] : 1;
+	return n <= max / scale ? n * scale : 0;
+}
+
+int cw_take_size(const char *verb, const char *option, const char *value, uint64_t *ret_bytes)
+{
+	static const uint64_t scales[] = { 1ull << 10, 1ull << 20, 1ull << 30, 1ull << 40 };
+	char what[80];
+
+	*ret_bytes = parse_scaled(value, "KMGT", scales, 1ull << 50);
+	if (*ret_bytes)
+		return 0;
+	snprintf(what, sizeof(what), "%s is a size like 64M, not ", option);
+	return cw_usage_error(verb, what, value);
+}
+
+int cw_take_span(const char *verb, const char *option, const char *value, uint64_t *ret_ns)
+{
+	static const uint64_t scales[] = { 1, 60, 3600, 86400 };
+	char what[80];
+
+	*ret_ns = parse_scaled(value, "smhd", scales, DURATION_MAX) * CW_NSEC_PER_SEC;
+	if (*ret_ns)
+		return 0;
+	snprintf(what, sizeof(what), "%s is a time like 10m, not ", option);
+	return cw_usage_error(verb, what, value);
+}
+
+int cw_take_segment(const char *verb, struct cw_run_config *c, int option, const char *value)
+{
+	switch (option) {
+	case 'S':
+		return cw_take_size(verb, "--trace-size", value, &c->segment_bytes);
+	case 'A':
+		return cw_take_span(verb, "--trace-age", value, &c->segment_age_ns);
+	case 'B':
+		return cw_take_size(verb, "--trace-budget", value, &c->trace_budget);
+	default:
+		return CW_GO_ON;
+	}
+}
+
+int cw_check_segments(const char *verb, struct cw_run_config *c)
+{
+	bool any = c->segment_bytes || c->segment_age_ns || c->trace_budget;
+
+	if (any && !c->trace)
+		return cw_usage_error(verb, "--trace-size, --trace-age and --trace-budget need ",
+				      "--trace");
+	if (c->trace_budget && !c->segment_bytes)
+		c->segment_bytes = c->trace_budget / 16 > SEGMENT_MIN ? c->trace_budget / 16 :
+									SEGMENT_MIN;
+	if (c->segment_bytes && c->segment_bytes < SEGMENT_MIN)
+		return cw_usage_error(verb, "--trace-size is at least ", "64K");
+	if (c->trace_budget && (c->trace_budget < 4 * c->segment_bytes ||
+				c->trace_budget < BUDGET_MIN))
+		return cw_usage_error(verb, "--trace-budget is at least 1M and four times ",
+				      "--trace-size");
 	return 0;
 }

@@ -13,6 +13,11 @@ static const char help[] =
 	"  -o, --output FILE     the trace; one that is there already is renamed first\n"
 	"      --keys DIR        where the keys that seal the trace are (default:\n"
 	"                        " CW_TRACE_KEYS_DIR ")\n"
+	"      --trace-size SIZE begin a new file when it has that many bytes: 64M; the one\n"
+	"                        before is renamed to FILE.TIME\n"
+	"      --trace-age TIME  and when it is that old: 1d\n"
+	"      --trace-budget SIZE  of all its files; beyond that the oldest go, those in which\n"
+	"                        something was flagged last\n"
 	"      --duration SEC    end by itself\n"
 	"      --quiet           say nothing about what is found at start\n"
 	"  -h, --help            this text\n"
@@ -33,8 +38,10 @@ static int take(void *into, int option, const char *value)
 	case 'q':
 		c->quiet = true;
 		return 0;
-	default:
+	case 'd':
 		return cw_take_duration("record", value, &c->duration_s);
+	default:
+		return cw_take_segment("record", c, option, value);
 	}
 }
 
@@ -43,6 +50,7 @@ int cw_cmd_record(int argc, char **argv)
 	static const struct option options[] = {
 		{ "output", required_argument, NULL, 'o' },
 		{ "keys", required_argument, NULL, 'k' },
+		CW_SEGMENT_OPTIONS,
 		{ "duration", required_argument, NULL, 'd' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },
@@ -59,5 +67,6 @@ int cw_cmd_record(int argc, char **argv)
 		return cw_usage_error("record", "unexpected argument ", argv[optind]);
 	if (!config.trace)
 		return cw_usage_error("record", "a file for the trace is needed: -o FILE", "");
-	return cw_pipeline_run(&config);
+	status = cw_check_segments("record", &config);
+	return status ? status : cw_pipeline_run(&config);
 }

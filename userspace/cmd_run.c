@@ -17,6 +17,14 @@ static const char help[] =
 	"      --trace FILE      also record every event with every fact, for camwarden replay\n"
 	"      --keys DIR        where the keys that seal the trace are (default:\n"
 	"                        " CW_TRACE_KEYS_DIR ")\n"
+	"      --trace-size SIZE begin a new file when it has that many bytes: 64M; the one\n"
+	"                        before is renamed to FILE.TIME\n"
+	"      --trace-age TIME  and when it is that old: 1d\n"
+	"      --trace-budget SIZE  of all its files; beyond that the oldest go, those in which\n"
+	"                        something was flagged last\n"
+	"      --keep TIME       write nothing to the trace but what happened within TIME (10m)\n"
+	"                        before something was flagged; hold the rest in memory\n"
+	"      --keep-size SIZE  of that memory (default: 8M)\n"
 	"      --duration SEC    end by itself\n"
 	"      --quiet           say nothing about what is found at start\n"
 	"      --rung RUNG       use no better probes than lsm (default), fentry, kprobe or\n"
@@ -53,8 +61,14 @@ static int take(void *into, int option, const char *value)
 		return cw_take_format("run", value, &c->format);
 	case 'd':
 		return cw_take_duration("run", value, &c->duration_s);
-	default:
+	case 'r':
 		return cw_take_rung("run", value, &c->best);
+	case 'K':
+		return cw_take_span("run", "--keep", value, &c->keep_ns);
+	case 'M':
+		return cw_take_size("run", "--keep-size", value, &c->keep_bytes);
+	default:
+		return cw_take_segment("run", c, option, value);
 	}
 }
 
@@ -67,6 +81,9 @@ int cw_cmd_run(int argc, char **argv)
 		{ "all", no_argument, NULL, 'a' },
 		{ "trace", required_argument, NULL, 't' },
 		{ "keys", required_argument, NULL, 'k' },
+		CW_SEGMENT_OPTIONS,
+		{ "keep", required_argument, NULL, 'K' },
+		{ "keep-size", required_argument, NULL, 'M' },
 		{ "duration", required_argument, NULL, 'd' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "rung", required_argument, NULL, 'r' },
@@ -81,5 +98,10 @@ int cw_cmd_run(int argc, char **argv)
 		return status;
 	if (optind < argc)
 		return cw_usage_error("run", "unexpected argument ", argv[optind]);
-	return cw_pipeline_run(&config);
+	if (config.keep_ns && !config.trace)
+		return cw_usage_error("run", "--keep needs ", "--trace");
+	if (config.keep_bytes && !config.keep_ns)
+		return cw_usage_error("run", "--keep-size needs ", "--keep");
+	status = cw_check_segments("run", &config);
+	return status ? status : cw_pipeline_run(&config);
 }

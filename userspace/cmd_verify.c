@@ -186,9 +186,41 @@ static void print_report(const struct file *f, bool has_key)
 	printf("\n  begun    ");
 	put_time(t->head.wall_ns, stdout);
 	putchar('\n');
+	if (t->head.flags & CW_TRACE_IS_KEPT)
+		printf("  kept     is only what was around flags (--keep)\n");
 	print_events(t);
 	print_seals(t);
 	print_proof(f, has_key);
+}
+
+/* The chain leaves no block out; numbers tell of events that were never written. */
+static void print_between(const struct cw_trace_report *before, const struct cw_trace_report *t)
+{
+	if (t->events && before->events && t->seq_first > before->seq_last + 1)
+		printf(", and the events %llu to %llu between were not recorded\n",
+		       (unsigned long long)before->seq_last + 1,
+		       (unsigned long long)t->seq_first - 1);
+	else
+		printf(", and nothing between\n");
+}
+
+/* A later file may say that the one before was deleted. */
+static bool print_dropped(const struct file *files, int n, const uint8_t *last)
+{
+	for (int i = 0; i < n; i++) {
+		const struct cw_trace_report *t = &files[i].report;
+
+		for (uint64_t k = 0; k < t->n_drops && k < CW_TRACE_DROPS_MAX; k++) {
+			if (memcmp(t->drop[k].last, last, CW_TRACE_HASH))
+				continue;
+			printf("one of %llu events that was deleted for the budget at ",
+			       (unsigned long long)t->drop[k].events);
+			put_time(t->drop[k].wall_ns, stdout);
+			putchar('\n');
+			return true;
+		}
+	}
+	return false;
 }
 
 /* Each trace names the last block of the one before it, if there was one. */
@@ -203,10 +235,11 @@ static void print_before(const struct file *files, int n, int which)
 	for (int i = 0; i < n; i++)
 		if (i != which && !memcmp(files[i].report.last_hash, previous, CW_TRACE_HASH)) {
 			put_safe(files[i].path);
-			printf(", and nothing between\n");
+			print_between(&files[i].report, &files[which].report);
 			return;
 		}
-	printf("another trace, which is not among these\n");
+	if (!print_dropped(files, n, previous))
+		printf("another trace, which is not among these\n");
 }
 
 /* ---- the command ---- */

@@ -14,9 +14,11 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "base/sha256.h"
 #include "pipeline_state.h"
 #include "sink/text.h"
 #include "source/seed.h"
+#include "trace/segments.h"
 
 #define CANARY_EVERY_NS	  (60 * CW_NSEC_PER_SEC)
 #define CANARY_PATIENCE_NS (5 * CW_NSEC_PER_SEC)
@@ -75,6 +77,15 @@ static void print(struct pipeline *p, const struct cw_event *e)
 		cw_writer_put(p->writer, p->printer.line.data, p->printer.line.len, e->boot_ns);
 }
 
+/* What the recorder says of itself is no reason to keep its file longer than others. */
+static bool is_about_trace(const struct cw_event *e)
+{
+	const struct cw_detail *class = e->kind == CW_KIND_GAP ? cw_event_detail(e, "class") : NULL;
+
+	return class && class->type == CW_DETAIL_STRING &&
+	       (cw_streq(class->s, "rotation") || cw_streq(class->s, "keep"));
+}
+
 /* The trace gets the event as it was found, without what a policy made of it. */
 void cw_pipeline_deliver(struct pipeline *p, struct cw_event *e)
 {
@@ -88,7 +99,7 @@ void cw_pipeline_deliver(struct pipeline *p, struct cw_event *e)
 		return;
 	cw_policy_judge(p->policy, e);
 	if (p->recorder && e->verdict.decision == CW_DECISION_FLAG)
-		cw_recorder_urgent(p->recorder);
+		cw_recorder_urgent(p->recorder, !is_about_trace(e));
 	print(p, e);
 }
 
@@ -234,6 +245,44 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 
 /* ---- losses ---- */
 
+/* A whole file of the trace went for its budget, or will soon; its last block names it. */
+static void deliver_dropped(struct pipeline *p, const struct cw_trace_dropped *d)
+{
+	char last[CW_SHA256_HEX];
+	struct cw_event e;
+
+	cw_sha256_hex(d->last, last);
+	cw_pipeline_begin_event(p, &e, CW_KIND_GAP);
+	cw_event_add_uint(&e, "lost", d->soon ? 0 : d->events);
+	cw_event_add_string(&e, "class", "rotation");
+	cw_event_add_time(&e, "from", d->from_ns);
+	cw_event_add_time(&e, "to", d->to_ns);
+	cw_event_add_string(&e, "file", d->name);
+	cw_event_add_string(&e, "last_block", last);
+	if (!d->soon) {
+		p->dropped_files++;
+		p->dropped_events += d->events;
+	}
+	cw_event_add_uint(&e, "files_in_all", p->dropped_files);
+	cw_event_add_uint(&e, "lost_in_all", p->dropped_events);
+	cw_pipeline_deliver(p, &e);
+	cw_pipeline_say(d->soon ? "the budget of the trace is nearly used up: %s goes next" :
+				  "the budget of the trace is used up: %s was deleted", d->name);
+}
+
+static void tell_trace(struct pipeline *p)
+{
+	struct cw_trace_dropped dropped;
+	struct cw_recorder_loss loss;
+
+	if (cw_recorder_take_loss(p->recorder, &loss))
+		cw_pipeline_deliver_gap(p, "trace", loss.events, loss.from_ns, loss.to_ns);
+	if (cw_recorder_take_short(p->recorder, &loss))
+		cw_pipeline_deliver_gap(p, "keep", loss.events, loss.from_ns, loss.to_ns);
+	while (cw_recorder_take_dropped(p->recorder, &dropped))
+		deliver_dropped(p, &dropped);
+}
+
 static void tell_losses(struct pipeline *p)
 {
 	static const char *const names[] = {
@@ -241,7 +290,6 @@ static void tell_losses(struct pipeline *p)
 		"connections", "streams", "uses", "paths", "attempts", "touches", "tampers",
 	};
 	struct cw_loss_count losses[CW_LOSS_MAX];
-	struct cw_recorder_loss trace;
 	struct cw_writer_loss out;
 	uint64_t now = cw_pipeline_now();
 
@@ -259,8 +307,8 @@ static void tell_losses(struct pipeline *p)
 	p->losses_since_ns = now;
 	if (p->writer && cw_writer_take_loss(p->writer, &out))
 		cw_pipeline_deliver_gap(p, "output", out.lines, out.from_ns, out.to_ns);
-	if (p->recorder && cw_recorder_take_loss(p->recorder, &trace))
-		cw_pipeline_deliver_gap(p, "trace", trace.events, trace.from_ns, trace.to_ns);
+	if (p->recorder)
+		tell_trace(p);
 }
 
 /* Tells once when a file cannot be written, and once when it can again. */
@@ -445,7 +493,12 @@ static int open_trace(struct pipeline *p)
 {
 	struct cw_recorder_config c = { .path = p->config->trace, .keys = p->config->keys,
 					.boot_id = p->boot_id, .hub = p->hub,
-					.version = CW_VERSION };
+					.version = CW_VERSION,
+					.segment_bytes = p->config->segment_bytes,
+					.segment_age_ns = p->config->segment_age_ns,
+					.budget = p->config->trace_budget,
+					.keep_ns = p->config->keep_ns,
+					.keep_bytes = p->config->keep_bytes };
 	cw_auto_buf struct cw_buf notes = { 0 };
 	int r;
 
@@ -816,6 +869,8 @@ int cw_pipeline_run(const struct cw_run_config *config)
 		if (!open_trace(&p) && !start(&p)) {
 			/* The kernel's type information is large, and was needed only to load. */
 			malloc_trim(0);
+			if (p.recorder) /* how it began is in the trace, whatever comes */
+				cw_recorder_urgent(p.recorder, false);
 			if (!config->quiet)
 				fprintf(stderr, "\ncamwarden: %s%s; Ctrl-C ends\n",
 					config->record ? "recording to " : "watching",

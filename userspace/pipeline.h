@@ -12,6 +12,8 @@ struct cw_run_config {
 	const char *output; /* NULL: standard output */
 	const char *trace;  /* NULL: none is written */
 	const char *keys;   /* directory of the keys that seal the trace */
+	uint64_t segment_bytes, segment_age_ns, trace_budget; /* of its files; 0: no bound */
+	uint64_t keep_ns, keep_bytes; /* only what was around flags is written; 0: all is */
 	bool record;	    /* nothing is judged or printed, the trace is all */
 	enum cw_format format;
 	bool all;	    /* allowed accesses, too */

@@ -33,6 +33,7 @@ struct pipeline {
 	struct cw_policy *policy;
 	struct cw_writer *writer;     /* NULL: nothing is printed */
 	struct cw_recorder *recorder; /* NULL: no trace */
+	uint64_t dropped_files, dropped_events; /* of it, for its budget, in this run */
 	struct cw_printer printer;
 	struct cw_ladder ladder;
 	struct cw_assets assets;

@@ -40,6 +40,8 @@ struct cw_traces {
 	unsigned int first, end; /* those of the boot that is read */
 	struct input *current;	 /* whose event was given last */
 	struct cw_policy *policy; /* given; NULL: those of the traces */
+	struct cw_policy *left; /* by the trace that ended last: a later one may carry it on */
+	uint64_t left_group;
 	struct cw_jobs *jobs;
 	bool progress, damaged, failed, unjudged;
 	uint64_t events, next_progress_ns;
@@ -130,6 +132,8 @@ static int take_policy(struct cw_traces *t, struct input *in, const struct cw_tr
 		return e;
 	if (p->how != CW_TRACE_POLICY_START && in->policy)
 		cw_policy_keep_usage(next, in->policy);
+	else if (p->how == CW_TRACE_POLICY_CARRIED && t->left && t->left_group == in->group)
+		cw_policy_keep_usage(next, t->left);
 	cw_policy_free(in->policy);
 	in->policy = next;
 	if (cw_policy_has_limits(next))
@@ -272,7 +276,11 @@ static void end_input(struct input *in)
 	while (in->n_jobs)
 		leave_block(in);
 	cw_trace_reader_free(in->reader);
-	cw_policy_free(in->policy);
+	if (in->policy) {
+		cw_policy_free(in->traces->left);
+		in->traces->left = in->policy;
+		in->traces->left_group = in->group;
+	}
 	in->reader = NULL;
 	in->policy = NULL;
 	in->ended = true;
@@ -504,6 +512,7 @@ void cw_traces_free(struct cw_traces *t)
 		end_input(&t->inputs[i]);
 	free(t->inputs);
 	cw_jobs_free(t->jobs);
+	cw_policy_free(t->left);
 	cw_policy_free(t->policy);
 	free(t);
 }

@@ -183,7 +183,7 @@ static void write_trace(const char *file, unsigned int n)
 
 		fill(&e, i);
 		assert_true(cw_recorder_event(r, &e));
-		cw_recorder_urgent(r);
+		cw_recorder_urgent(r, true);
 		wait_for_growth(file, before);
 	}
 	assert_int_equal(cw_recorder_close(r, PATIENCE_MS), 0);
@@ -454,7 +454,7 @@ static void test_on_disk(void **state)
 	fill(&e, 2);
 	assert_true(cw_recorder_event(r, &e));
 	begin = now_ms();
-	cw_recorder_urgent(r);
+	cw_recorder_urgent(r, true);
 	wait_for_growth(path, before);
 	assert_in_range(now_ms() - begin, 0, 299);
 	/* As it is, without an end: */

@@ -73,6 +73,7 @@ static const struct {
 	{ "paths", MEDIUM },
 	{ "output", MEDIUM },
 	{ "rotation", MEDIUM },
+	{ "keep", MEDIUM },
 };
 
 enum cw_class cw_policy_class(const struct cw_event *e)

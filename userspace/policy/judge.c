@@ -238,7 +238,9 @@ static void judge_gap(struct cw_policy *p, struct cw_event *e)
 	const struct cw_detail *class = cw_event_detail(e, "class");
 
 	cw_buf_reset(&p->why);
-	if (lost && lost->type == CW_DETAIL_UINT)
+	if (lost && lost->type == CW_DETAIL_UINT && !lost->u)
+		cw_buf_puts(&p->why, "events will be lost");
+	else if (lost && lost->type == CW_DETAIL_UINT)
 		cw_buf_printf(&p->why, "%llu events were lost", (unsigned long long)lost->u);
 	else
 		cw_buf_puts(&p->why, "events were lost");

@@ -50,6 +50,10 @@ enum cw_trace_record_type {
 
 /* Bits of a block's flags. */
 #define CW_TRACE_HAS_POLICY 1u
+#define CW_TRACE_HAS_FLAG   2u /* something in it was flagged when it was written (1.1) */
+
+/* Bits of the file header's flags. */
+#define CW_TRACE_IS_KEPT 1u /* holds what was around flags only: numbers are missing (1.1) */
 
 /* Bits of a seal's flags. */
 #define CW_TRACE_SEAL_LAST 1u

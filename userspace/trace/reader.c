@@ -593,3 +593,57 @@ int cw_trace_last_hash(const char *path, uint64_t *ret_wall_ns, uint8_t ret_hash
 	cw_trace_reader_free(r);
 	return e;
 }
+
+static int hash_block(const struct cw_trace_reader *r, uint64_t offset, size_t len,
+		      uint8_t ret_hash[CW_TRACE_HASH])
+{
+	uint8_t *bytes = malloc(len);
+	int e = 0;
+
+	if (!bytes)
+		return -ENOMEM;
+	if (!read_at(r, offset, bytes, len) ||
+	    EVP_Digest(bytes, len, ret_hash, NULL, EVP_sha256(), NULL) != 1)
+		e = -EIO;
+	free(bytes);
+	return e;
+}
+
+int cw_trace_survey(const char *path, struct cw_trace_survey *ret_survey)
+{
+	uint8_t t[CW_TRACE_BLOCK_SIZE];
+	struct cw_trace_reader *r = NULL;
+	struct cw_trace_survey s = { .wall_min = UINT64_MAX };
+	struct cw_trace_block_head h;
+	struct cw_trace_footer f;
+	uint64_t at = CW_TRACE_HEAD_SIZE, last = 0;
+	size_t len = CW_TRACE_HEAD_SIZE;
+	int e = cw_trace_reader_open(path, NULL, NULL, &r);
+
+	if (e)
+		return e;
+	s.head = r->head;
+	s.bytes = r->size;
+	while (read_at(r, at, t, sizeof(t)) && !cw_trace_block_head_get(t, &h) &&
+	       at + sizeof(t) + h.packed <= r->size) {
+		last = at;
+		len = sizeof(t) + h.packed;
+		at += len;
+		if (h.type != CW_TRACE_BLOCK_EVENTS)
+			continue;
+		s.events += h.events;
+		s.flagged |= h.flags & CW_TRACE_HAS_FLAG;
+		s.wall_min = h.wall_min < s.wall_min ? h.wall_min : s.wall_min;
+		s.wall_max = h.wall_max > s.wall_max ? h.wall_max : s.wall_max;
+	}
+	/* An end that is missing or damaged may have had one. */
+	s.flagged |= r->head.minor < 1 || !read_at(r, at, t, CW_TRACE_FOOTER_SIZE) ||
+		     cw_trace_footer_get(t, &f);
+	if (!s.events)
+		s.wall_min = s.wall_max = r->head.wall_ns;
+	e = hash_block(r, last, len, s.last);
+	cw_trace_reader_free(r);
+	if (!e)
+		*ret_survey = s;
+	return e;
+}

@@ -83,6 +83,19 @@ int cw_trace_reader_inflate(struct cw_trace_reader *r, const struct cw_trace_vie
 /* True once a valid footer was read; after the end. */
 bool cw_trace_reader_footer(const struct cw_trace_reader *r, struct cw_trace_footer *ret_footer);
 
+struct cw_trace_survey {
+	struct cw_trace_head head;
+	uint64_t bytes, events, wall_min, wall_max;
+	bool flagged; /* something in it was flagged, or that is not known */
+	uint8_t last[CW_TRACE_HASH]; /* SHA-256 of the last whole block, or of the head */
+};
+
+/*
+ * What the headers of a file's blocks say, up to the first that is damaged; reads little of it. For
+ * the hub's own traces: proves nothing.
+ */
+int cw_trace_survey(const char *path, struct cw_trace_survey *ret_survey);
+
 /* The SHA-256 of the last whole block of a trace, and when the trace was begun. */
 int cw_trace_last_hash(const char *path, uint64_t *ret_wall_ns, uint8_t ret_hash[CW_TRACE_HASH]);
 

@@ -18,8 +18,9 @@
 
 #include "trace/block.h"
 #include "trace/keys.h"
-#include "trace/reader.h"
+#include "trace/hold.h"
 #include "trace/recorder.h"
+#include "trace/segments.h"
 
 #define POOL	      6u
 #define FLUSH_NS      (CW_NSEC_PER_SEC / 2)
@@ -29,6 +30,9 @@
 #define RETRY_NS      (CW_NSEC_PER_SEC / 5)
 #define GRACE_MS      200
 #define INDEX_ENTRY   48u
+#define DROPPED_MAX   16u
+#define BLOCK_ROOM    (192u << 10) /* by which a file may be too large: a block, index, seal */
+#define HOLD_FLUSH_NS (5 * CW_NSEC_PER_SEC) /* in memory; nobody waits for it on the disk */
 
 struct cw_recorder {
 	pthread_t thread;
@@ -46,17 +50,30 @@ struct cw_recorder {
 	struct cw_trace_block_head index_head;
 	uint32_t n_index;
 	uint8_t index[CW_TRACE_INDEX_ENTRIES * INDEX_ENTRY];
+	struct cw_recorder_config config; /* what it points to is the recorder's */
+	struct cw_trace_policy_copy *in_force; /* the last that was written; NULL: none */
+	bool carry;			       /* to be written before the next block */
+	uint64_t begun_ns;		       /* the file */
+	struct cw_trace_hold hold;	       /* in use if config.keep_ns */
 
 	struct cw_trace_interner *interner; /* of the caller alone, under the lock */
 
 	pthread_mutex_t lock; /* for all below */
 	pthread_cond_t wake, ended, written;
 	struct cw_trace_block pool[POOL];
+	struct cw_trace_policy_copy *policy[POOL]; /* the last in each block; NULL: none */
 	unsigned int first, ready;
 	bool begun;	     /* the block being filled was reset */
 	uint64_t begun_at;   /* and when something came into it; 0: nothing */
 	bool urgent;
-	struct cw_recorder_loss loss;
+	bool flagged;	      /* the next block is to say so: that of the event is closed */
+	bool write_out;	      /* what is held goes to the file */
+	bool writing_out;     /* right now */
+	uint64_t block, last; /* numbers of the block being filled, and of the last event's */
+	struct cw_recorder_loss loss, short_of;
+	struct cw_trace_dropped dropped[DROPPED_MAX];
+	unsigned int n_dropped;
+	bool told; /* there is one of the last three; read without the lock, too */
 	int error; /* written under the lock, read without */
 	bool stop, finished, abandoned;
 	uint64_t deadline;
@@ -133,29 +150,45 @@ static int sync_file(struct cw_recorder *r)
 	return 0;
 }
 
-/* Header and compressed content to r->out, and the chain on to it. */
+static int room_in_out(struct cw_recorder *r, size_t len)
+{
+	cw_buf_reset(&r->out);
+	if (r->out.cap > len)
+		return 0;
+	cw_buf_free(&r->out);
+	r->out.data = malloc(len + 1);
+	if (!r->out.data)
+		return -ENOMEM;
+	r->out.cap = len + 1;
+	return 0;
+}
+
+/* The compressed content to r->out, behind room for the header. */
 static int pack(struct cw_recorder *r, struct cw_trace_block_head *h, const void *raw, size_t len)
 {
-	uint8_t head[CW_TRACE_BLOCK_SIZE] = { 0 };
 	size_t bound = deflateBound(&r->deflate, len);
 
-	cw_buf_reset(&r->out);
-	if (r->out.cap <= bound + sizeof(head)) {
-		cw_buf_free(&r->out);
-		r->out.data = malloc(bound + sizeof(head) + 1);
-		if (!r->out.data)
-			return -ENOMEM;
-		r->out.cap = bound + sizeof(head) + 1;
-	}
+	if (room_in_out(r, CW_TRACE_BLOCK_SIZE + bound))
+		return -ENOMEM;
 	deflateReset(&r->deflate);
 	r->deflate.next_in = (Bytef *)(uintptr_t)raw;
 	r->deflate.avail_in = (uInt)len;
-	r->deflate.next_out = (Bytef *)r->out.data + sizeof(head);
+	r->deflate.next_out = (Bytef *)r->out.data + CW_TRACE_BLOCK_SIZE;
 	r->deflate.avail_out = (uInt)bound;
 	if (deflate(&r->deflate, Z_FINISH) != Z_STREAM_END)
 		return -EIO;
 	h->raw = (uint32_t)len;
 	h->packed = (uint32_t)r->deflate.total_out;
+	return 0;
+}
+
+/* The header of what was packed, and the chain on to it; then both to the file. */
+static int put_block(struct cw_recorder *r, struct cw_trace_block_head *h)
+{
+	uint8_t head[CW_TRACE_BLOCK_SIZE] = { 0 };
+	uint64_t before = r->offset;
+	int e;
+
 	h->sequence = r->sequence + 1;
 	h->offset = r->offset;
 	h->crc = cw_trace_crc(r->out.data + sizeof(head), h->packed);
@@ -163,19 +196,7 @@ static int pack(struct cw_recorder *r, struct cw_trace_block_head *h, const void
 	cw_trace_block_head_put(h, head);
 	memcpy(r->out.data, head, sizeof(head));
 	r->out.len = sizeof(head) + h->packed;
-	return 0;
-}
-
-static int write_block(struct cw_recorder *r, struct cw_trace_block_head *h, const void *raw,
-		       size_t len)
-{
-	uint64_t before = r->offset;
-	int e;
-
-	while ((e = pack(r, h, raw, len)) == -ENOMEM && may_retry(r, e))
-		;
-	if (!e)
-		e = write_all(r, r->out.data, r->out.len);
+	e = write_all(r, r->out.data, r->out.len);
 	if (!e && EVP_Digest(r->out.data, r->out.len, r->chain, NULL, EVP_sha256(), NULL) != 1)
 		e = -EIO;
 	if (e) {
@@ -186,6 +207,24 @@ static int write_block(struct cw_recorder *r, struct cw_trace_block_head *h, con
 	if (!r->unsealed++)
 		r->unsealed_since = now_ns();
 	return 0;
+}
+
+static int pack_patiently(struct cw_recorder *r, struct cw_trace_block_head *h, const void *raw,
+			  size_t len)
+{
+	int e;
+
+	while ((e = pack(r, h, raw, len)) == -ENOMEM && may_retry(r, e))
+		;
+	return e;
+}
+
+static int write_block(struct cw_recorder *r, struct cw_trace_block_head *h, const void *raw,
+		       size_t len)
+{
+	int e = pack_patiently(r, h, raw, len);
+
+	return e ? e : put_block(r, h);
 }
 
 static int write_index(struct cw_recorder *r)
@@ -230,24 +269,73 @@ static int add_index(struct cw_recorder *r, const struct cw_trace_block_head *h)
 	return ++r->n_index == CW_TRACE_INDEX_ENTRIES ? write_index(r) : 0;
 }
 
-static int write_events(struct cw_recorder *r, const struct cw_trace_block *b)
+static struct cw_trace_block_head head_of(const struct cw_trace_block *b)
 {
 	struct cw_trace_block_head h = {
 		.type = CW_TRACE_BLOCK_EVENTS, .boot_min = b->boot_min, .boot_max = b->boot_max,
 		.wall_min = b->wall_min, .wall_max = b->wall_max, .events = b->events,
 		.seq_first = b->seq_first, .seq_last = b->seq_last, .flags = b->flags,
 	};
-	int e;
 
 	if (!b->events) { /* a policy alone: of this moment */
 		h.boot_min = h.boot_max = clock_ns(CLOCK_BOOTTIME);
 		h.wall_min = h.wall_max = clock_ns(CLOCK_REALTIME);
 	}
-	e = write_block(r, &h, b->raw.data, b->raw.len);
+	return h;
+}
+
+static int put_events(struct cw_recorder *r, struct cw_trace_block_head *h)
+{
+	int e = put_block(r, h);
+
 	if (e)
 		return e;
-	r->events += b->events;
-	return add_index(r, &h);
+	r->events += h->events;
+	return add_index(r, h);
+}
+
+/* The policy that is in force, where the one that said so is in another file or nowhere. */
+static int carry_policy(struct cw_recorder *r)
+{
+	const struct cw_trace_policy_copy *p = r->in_force;
+	struct cw_trace_block b = { 0 };
+	struct cw_trace_block_head h;
+	int e;
+
+	if (!r->carry || !p) {
+		r->carry = false;
+		return 0;
+	}
+	while ((e = cw_trace_block_add_policy(&b, CW_TRACE_POLICY_CARRIED, p->name, p->text,
+					      p->len)) == -ENOMEM && may_retry(r, e))
+		;
+	if (!e) {
+		h = head_of(&b);
+		e = pack_patiently(r, &h, b.raw.data, b.raw.len);
+	}
+	if (!e)
+		e = put_events(r, &h);
+	cw_buf_free(&b.raw);
+	r->carry = r->carry && e;
+	return e;
+}
+
+static void set_in_force(struct cw_recorder *r, struct cw_trace_policy_copy *policy)
+{
+	if (!policy)
+		return;
+	free(r->in_force);
+	r->in_force = policy;
+}
+
+static int write_events(struct cw_recorder *r, const struct cw_trace_block *b)
+{
+	struct cw_trace_block_head h = head_of(b);
+	int e = carry_policy(r);
+
+	if (!e)
+		e = pack_patiently(r, &h, b->raw.data, b->raw.len);
+	return e ? e : put_events(r, &h);
 }
 
 static int write_seal(struct cw_recorder *r, bool last)
@@ -296,11 +384,140 @@ static int write_end(struct cw_recorder *r)
 	return e ? e : sync_file(r);
 }
 
+/* ---- memory instead of the file ---- */
+
+static int hold_events(struct cw_recorder *r, const struct cw_trace_block *b,
+		       struct cw_trace_policy_copy **policy)
+{
+	struct cw_trace_block_head h = head_of(b);
+	int e = pack_patiently(r, &h, b->raw.data, b->raw.len);
+
+	if (e)
+		return e;
+	cw_trace_hold_age(&r->hold, clock_ns(CLOCK_BOOTTIME));
+	e = cw_trace_hold_add(&r->hold, &h, r->out.data + CW_TRACE_BLOCK_SIZE, *policy);
+	*policy = NULL;
+	return e;
+}
+
+/* All that is held goes to the file, and is forgotten. */
+static int write_held(struct cw_recorder *r)
+{
+	struct cw_trace_held *b;
+	int e = 0;
+
+	cw_trace_hold_age(&r->hold, clock_ns(CLOCK_BOOTTIME));
+	if (r->hold.policy) {
+		set_in_force(r, r->hold.policy);
+		r->hold.policy = NULL;
+		r->carry = true;
+	}
+	while (!e && (b = cw_trace_hold_take(&r->hold))) {
+		e = carry_policy(r);
+		if (!e)
+			e = room_in_out(r, CW_TRACE_BLOCK_SIZE + b->head.packed);
+		if (!e) {
+			memcpy(r->out.data + CW_TRACE_BLOCK_SIZE, b->payload, b->head.packed);
+			e = put_events(r, &b->head);
+		}
+		set_in_force(r, b->policy);
+		b->policy = NULL;
+		cw_trace_held_free(b);
+	}
+	return e;
+}
+
+/* ---- several files ---- */
+
+static int open_file(struct cw_recorder *r, const uint8_t *last, struct cw_buf *notes);
+
+/* With the lock held. */
+static void note_told(struct cw_recorder *r)
+{
+	__atomic_store_n(&r->told, r->n_dropped || r->short_of.events, __ATOMIC_RELAXED);
+}
+
+static void on_dropped(void *ctx, const struct cw_trace_dropped *d)
+{
+	struct cw_recorder *r = ctx;
+	struct cw_trace_dropped *last;
+
+	pthread_mutex_lock(&r->lock);
+	if (r->n_dropped < DROPPED_MAX) {
+		r->dropped[r->n_dropped] = *d;
+		r->n_dropped++;
+	} else { /* more at once than there is room: told together */
+		last = &r->dropped[DROPPED_MAX - 1];
+		last->events += d->events;
+		last->soon = last->soon && d->soon;
+		last->from_ns = d->from_ns < last->from_ns ? d->from_ns : last->from_ns;
+		last->to_ns = d->to_ns > last->to_ns ? d->to_ns : last->to_ns;
+		snprintf(last->name, sizeof(last->name), "%s", d->name);
+		memcpy(last->last, d->last, sizeof(last->last));
+	}
+	note_told(r);
+	pthread_mutex_unlock(&r->lock);
+}
+
+static int keep_budget(struct cw_recorder *r)
+{
+	return r->config.budget ? cw_trace_keep_budget(r->config.path,
+						       r->config.segment_bytes + BLOCK_ROOM,
+						       r->config.budget, on_dropped, r) : 0;
+}
+
+/* Not at the end, when nobody would tell of what has to go for it. */
+static bool segment_is_due(struct cw_recorder *r)
+{
+	bool stop;
+
+	pthread_mutex_lock(&r->lock);
+	stop = r->stop;
+	pthread_mutex_unlock(&r->lock);
+	return !stop && r->events &&
+	       ((r->config.segment_bytes && r->offset >= r->config.segment_bytes) ||
+		(r->config.segment_age_ns && now_ns() >= r->begun_ns + r->config.segment_age_ns));
+}
+
+/* Without the lock. Ends the present file and begins the next, as often as it takes. */
+static int next_segment(struct cw_recorder *r)
+{
+	uint8_t last[CW_TRACE_HASH];
+	int e = write_end(r);
+
+	if (e)
+		return e;
+	memcpy(last, r->chain, sizeof(last));
+	cw_closep(&r->fd);
+	r->fd = -1;
+	cw_trace_keys_free(r->keys);
+	r->keys = NULL;
+	r->offset = r->sequence = r->events = r->index_at = r->seal_at = 0;
+	r->unsealed = r->n_index = 0;
+	memset(&r->index_head, 0, sizeof(r->index_head));
+	r->config.boot_ns = r->config.wall_ns = 0;
+	do {
+		cw_closep(&r->fd);
+		r->fd = -1;
+		e = open_file(r, last, NULL);
+	} while (e && may_retry(r, e));
+	r->carry = true;
+	if (!e)
+		e = carry_policy(r);
+	if (!e)
+		keep_budget(r); /* if it fails, the next time */
+	return e;
+}
+
 /* ---- the thread ---- */
 
 /* The block being filled waits to be written from now on. With the lock held. */
 static void close_block(struct cw_recorder *r)
 {
+	if (r->flagged)
+		r->pool[(r->first + r->ready) % POOL].flags |= CW_TRACE_HAS_FLAG;
+	r->flagged = false;
+	r->block++;
 	r->ready++;
 	r->begun = false;
 	r->begun_at = 0;
@@ -308,8 +525,17 @@ static void close_block(struct cw_recorder *r)
 
 static void recorder_free(struct cw_recorder *r)
 {
-	for (unsigned int i = 0; i < POOL; i++)
+	for (unsigned int i = 0; i < POOL; i++) {
 		cw_buf_free(&r->pool[i].raw);
+		free(r->policy[i]);
+	}
+	cw_trace_hold_free(&r->hold);
+	free(r->in_force);
+	free((char *)(uintptr_t)r->config.path);
+	free((char *)(uintptr_t)r->config.keys);
+	free((char *)(uintptr_t)r->config.boot_id);
+	free((char *)(uintptr_t)r->config.hub);
+	free((char *)(uintptr_t)r->config.version);
 	free(r->interner);
 	cw_buf_free(&r->out);
 	cw_trace_keys_free(r->keys);
@@ -335,7 +561,12 @@ static uint64_t flush_time(const struct cw_recorder *r)
 		return UINT64_MAX;
 	if (r->stop)
 		return 0;
-	return r->urgent ? r->synced_at + URGENT_NS : r->begun_at + FLUSH_NS;
+	if (r->urgent)
+		return r->synced_at + URGENT_NS;
+	if (!r->config.keep_ns)
+		return r->begun_at + FLUSH_NS;
+	return r->begun_at + (r->config.keep_ns / 4 < HOLD_FLUSH_NS ? r->config.keep_ns / 4 :
+								      HOLD_FLUSH_NS);
 }
 
 static void wait_for_work(struct cw_recorder *r)
@@ -354,18 +585,61 @@ static void wait_for_work(struct cw_recorder *r)
 static int write_oldest(struct cw_recorder *r)
 {
 	struct cw_trace_block *b = &r->pool[r->first];
+	struct cw_trace_policy_copy *policy = r->policy[r->first];
 	int e;
 
+	r->policy[r->first] = NULL;
 	pthread_mutex_unlock(&r->lock);
-	e = write_events(r, b);
-	if (!e)
-		e = sync_file(r);
+	if (r->config.keep_ns) {
+		e = hold_events(r, b, &policy);
+	} else {
+		e = write_events(r, b);
+		if (!e)
+			e = sync_file(r);
+		set_in_force(r, policy);
+		policy = NULL;
+		if (!e && segment_is_due(r))
+			e = next_segment(r);
+	}
+	free(policy);
 	pthread_mutex_lock(&r->lock);
 	r->synced_at = now_ns();
 	if (!e) {
 		r->first = (r->first + 1) % POOL;
 		r->ready--;
 	}
+	pthread_cond_signal(&r->written);
+	return e;
+}
+
+/* As write_oldest(), for what is held. */
+static int write_out(struct cw_recorder *r)
+{
+	struct cw_recorder_loss shortage = { 0 };
+	int e;
+
+	r->write_out = false;
+	r->writing_out = true;
+	pthread_mutex_unlock(&r->lock);
+	e = write_held(r);
+	if (!e)
+		e = sync_file(r);
+	if (!e && segment_is_due(r))
+		e = next_segment(r);
+	shortage.events = r->hold.short_events;
+	shortage.from_ns = r->hold.short_from;
+	shortage.to_ns = r->hold.short_to;
+	r->hold.short_events = 0;
+	pthread_mutex_lock(&r->lock);
+	if (shortage.events) {
+		shortage.events += r->short_of.events;
+		if (r->short_of.events)
+			shortage.from_ns = r->short_of.from_ns;
+		r->short_of = shortage;
+		note_told(r);
+	}
+	r->synced_at = now_ns();
+	r->writing_out = false;
 	pthread_cond_signal(&r->written);
 	return e;
 }
@@ -394,6 +668,8 @@ static void work(struct cw_recorder *r)
 		}
 		if (r->ready)
 			e = write_oldest(r);
+		else if (r->write_out && !r->urgent)
+			e = write_out(r);
 		else if (r->stop)
 			break;
 		else if (seal_is_due(r))
@@ -456,53 +732,11 @@ static void init_locks(struct cw_recorder *r)
 	pthread_condattr_destroy(&attr);
 }
 
-/* A file that is there gets another name, made of when it was begun. */
-static int move_aside(const char *path, uint8_t ret_last[CW_TRACE_HASH], struct cw_buf *notes)
+static int write_head(struct cw_recorder *r, const uint8_t previous[CW_TRACE_HASH])
 {
-	char name[4200], stamp[32];
-	struct stat st;
-	struct tm tm;
-	uint64_t wall_ns;
-	time_t s;
-	int e = stat(path, &st) ? -errno : 0;
-
-	if (e == -ENOENT)
-		return 0;
-	if (e)
-		return e;
-	if (!S_ISREG(st.st_mode))
-		return -EEXIST;
-	if (!st.st_size)
-		return unlink(path) ? -errno : 0;
-	s = cw_trace_last_hash(path, &wall_ns, ret_last) ? st.st_mtime :
-							   (time_t)(wall_ns / CW_NSEC_PER_SEC);
-	gmtime_r(&s, &tm);
-	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-	for (unsigned int i = 0; i < 1000; i++) {
-		int n = i ? snprintf(name, sizeof(name), "%s.%s.%u", path, stamp, i) :
-			    snprintf(name, sizeof(name), "%s.%s", path, stamp);
-
-		if (n >= (int)sizeof(name))
-			return -ENAMETOOLONG;
-		if (!link(path, name)) {
-			cw_buf_printf(notes, "%s was there already; it is %s now\n", path, name);
-			return unlink(path) ? -errno : 0;
-		}
-		if (errno != EEXIST)
-			break;
-	}
-	/* No hard links on this file system. */
-	if (access(name, F_OK) && !rename(path, name)) {
-		cw_buf_printf(notes, "%s was there already; it is %s now\n", path, name);
-		return 0;
-	}
-	return -errno;
-}
-
-static int write_head(struct cw_recorder *r, const struct cw_recorder_config *c,
-		      const uint8_t previous[CW_TRACE_HASH])
-{
+	const struct cw_recorder_config *c = &r->config;
 	struct cw_trace_head h = { .major = CW_TRACE_MAJOR, .minor = CW_TRACE_MINOR,
+				   .flags = c->keep_ns ? CW_TRACE_IS_KEPT : 0,
 				   .wall_ns = c->wall_ns ? c->wall_ns :
 							   clock_ns(CLOCK_REALTIME),
 				   .boot_ns = c->boot_ns ? c->boot_ns :
@@ -531,27 +765,51 @@ static int write_head(struct cw_recorder *r, const struct cw_recorder_config *c,
 	return write_block(r, &keys, links, len);
 }
 
-static int open_file(struct cw_recorder *r, const struct cw_recorder_config *c,
-		     struct cw_buf *notes)
+/* `last`: what the file names as the block before it; NULL: that of the file that is there. */
+static int open_file(struct cw_recorder *r, const uint8_t *last, struct cw_buf *notes)
 {
+	const struct cw_recorder_config *c = &r->config;
 	uint8_t previous[CW_TRACE_HASH] = { 0 };
-	int e = move_aside(c->path, previous, notes);
+	int e = cw_trace_move_aside(c->path, last ? NULL : previous, notes);
 
+	if (last)
+		memcpy(previous, last, sizeof(previous));
 	if (e)
 		return e;
 	r->fd = open(c->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (r->fd < 0)
 		return -errno;
-	if (c->keys) {
+	r->begun_ns = now_ns();
+	if (c->keys && !r->keys) {
 		e = cw_trace_keys_open(c->keys, &r->keys);
-		if (e)
+		if (e && notes)
 			cw_buf_printf(notes, "%s: no keys can be had there: %s; the trace is "
 				      "chained but not sealed\n", c->keys, strerror(-e));
 	}
-	r->stop = true; /* nothing is tried again here */
-	e = write_head(r, c, previous);
-	r->stop = false;
-	return e;
+	return write_head(r, previous);
+}
+
+static const char *copy(const char *s, bool *failed)
+{
+	char *t = s ? strdup(s) : NULL;
+
+	*failed = *failed || (s && !t);
+	return t;
+}
+
+static int take_config(struct cw_recorder *r, const struct cw_recorder_config *c)
+{
+	bool failed = false;
+
+	r->config = *c;
+	r->config.path = copy(c->path, &failed);
+	r->config.keys = copy(c->keys, &failed);
+	r->config.boot_id = copy(c->boot_id, &failed);
+	r->config.hub = copy(c->hub, &failed);
+	r->config.version = copy(c->version, &failed);
+	r->hold.age_ns = c->keep_ns;
+	r->hold.bytes_max = c->keep_bytes ? c->keep_bytes : CW_TRACE_KEEP_BYTES;
+	return failed ? -ENOMEM : 0;
 }
 
 int cw_recorder_open(const struct cw_recorder_config *config, struct cw_buf *notes,
@@ -568,7 +826,14 @@ int cw_recorder_open(const struct cw_recorder_config *config, struct cw_buf *not
 	if (!r->interner || deflateInit(&r->deflate, Z_BEST_SPEED) != Z_OK)
 		e = -ENOMEM;
 	if (!e)
-		e = open_file(r, config, notes);
+		e = take_config(r, config);
+	r->stop = true; /* nothing is tried again here */
+	if (!e)
+		e = open_file(r, NULL, notes);
+	r->stop = false;
+	if (!e && keep_budget(r))
+		cw_buf_printf(notes, "%s: older ones cannot be looked at; the budget does not hold "
+			      "for them\n", config->path);
 	if (!e)
 		e = start_thread(r);
 	if (e) {
@@ -631,6 +896,7 @@ bool cw_recorder_event(struct cw_recorder *r, const struct cw_event *e)
 	pthread_mutex_lock(&r->lock);
 	taken = !add_event(r, e);
 	if (taken) {
+		r->last = r->block;
 		note_content(r);
 	} else {
 		if (!r->loss.events++)
@@ -646,23 +912,36 @@ bool cw_recorder_policy(struct cw_recorder *r, bool reload, const char *name, co
 			size_t len)
 {
 	enum cw_trace_policy_how how = reload ? CW_TRACE_POLICY_RELOAD : CW_TRACE_POLICY_START;
+	struct cw_trace_policy_copy *own = cw_trace_policy_copy(how, name, text, len), **slot;
 	struct cw_trace_block *b;
-	int error = -ENOSPC;
+	int error = own ? -ENOSPC : -ENOMEM;
 
 	pthread_mutex_lock(&r->lock);
-	b = filling(r);
+	b = own ? filling(r) : NULL;
 	if (b)
 		error = cw_trace_block_add_policy(b, how, name, text, len);
-	if (!error)
+	if (!error) {
+		slot = &r->policy[b - r->pool];
+		free(*slot);
+		*slot = own;
+		own = NULL;
 		note_content(r);
+	}
 	pthread_mutex_unlock(&r->lock);
+	free(own);
 	return !error;
 }
 
-void cw_recorder_urgent(struct cw_recorder *r)
+void cw_recorder_urgent(struct cw_recorder *r, bool flagged)
 {
 	pthread_mutex_lock(&r->lock);
-	r->urgent = true;
+	r->urgent = r->urgent || r->begun_at;
+	r->write_out = r->config.keep_ns;
+	/* If the event's block is closed already, the next one says it: one too many, if any. */
+	if (flagged && r->last == r->block && r->begun)
+		r->pool[(r->first + r->ready) % POOL].flags |= CW_TRACE_HAS_FLAG;
+	else if (flagged)
+		r->flagged = true;
 	pthread_cond_signal(&r->wake);
 	pthread_mutex_unlock(&r->lock);
 }
@@ -675,10 +954,12 @@ void cw_recorder_flush(struct cw_recorder *r, unsigned int timeout_ms)
 	int e = 0;
 
 	pthread_mutex_lock(&r->lock);
-	r->urgent = true;
+	r->urgent = r->urgent || r->begun_at;
+	r->write_out = r->config.keep_ns;
 	r->synced_at = 0; /* not after a pause, as in a flood */
 	pthread_cond_signal(&r->wake);
-	while ((r->ready || r->begun_at) && !r->error && !e)
+	while ((r->ready || r->begun_at || r->write_out || r->writing_out) && !r->error &&
+	       !e)
 		e = pthread_cond_timedwait(&r->written, &r->lock, &t);
 	pthread_mutex_unlock(&r->lock);
 }
@@ -697,10 +978,41 @@ bool cw_recorder_take_loss(struct cw_recorder *r, struct cw_recorder_loss *ret_l
 	return taken;
 }
 
+bool cw_recorder_take_dropped(struct cw_recorder *r, struct cw_trace_dropped *ret_dropped)
+{
+	bool taken;
+
+	pthread_mutex_lock(&r->lock);
+	taken = r->n_dropped;
+	if (taken) {
+		*ret_dropped = r->dropped[0];
+		memmove(r->dropped, r->dropped + 1, (r->n_dropped - 1) * sizeof(*r->dropped));
+		r->n_dropped--;
+		note_told(r);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return taken;
+}
+
+bool cw_recorder_take_short(struct cw_recorder *r, struct cw_recorder_loss *ret_loss)
+{
+	bool taken;
+
+	pthread_mutex_lock(&r->lock);
+	taken = r->short_of.events;
+	if (taken) {
+		*ret_loss = r->short_of;
+		memset(&r->short_of, 0, sizeof(r->short_of));
+		note_told(r);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return taken;
+}
+
 /* Only the caller's own calls change the loss. */
 bool cw_recorder_has_loss(const struct cw_recorder *r)
 {
-	return r->loss.events;
+	return r->loss.events || __atomic_load_n(&r->told, __ATOMIC_RELAXED);
 }
 
 int cw_recorder_error(const struct cw_recorder *r)

@@ -181,6 +181,14 @@ static void take_clock(struct verify *v, const struct cw_event *e)
 	v->clock_offset = offset;
 }
 
+/* Another file stands before it. */
+static bool goes_on(const struct cw_trace_report *t)
+{
+	static const uint8_t none[CW_TRACE_HASH];
+
+	return memcmp(t->head.previous, none, sizeof(none)) != 0;
+}
+
 static void take_number(struct verify *v, const struct cw_event *e)
 {
 	struct cw_trace_report *t = v->report;
@@ -188,7 +196,7 @@ static void take_number(struct verify *v, const struct cw_event *e)
 	if (!t->events) {
 		t->seq_first = e->seq;
 		t->wall_first = e->time_ns;
-		t->seq_missing = e->seq > 1 ? e->seq - 1 : 0;
+		t->seq_missing = e->seq > 1 && !goes_on(t) ? e->seq - 1 : 0;
 	} else if (e->seq > t->seq_last) {
 		t->seq_missing += e->seq - t->seq_last - 1;
 	} else {
@@ -196,6 +204,31 @@ static void take_number(struct verify *v, const struct cw_event *e)
 		      (unsigned long long)e->seq, (unsigned long long)t->seq_last);
 	}
 	t->seq_last = e->seq;
+}
+
+static const char *text_of(const struct cw_event *e, const char *key)
+{
+	const struct cw_detail *d = cw_event_detail(e, key);
+
+	return d && d->type == CW_DETAIL_STRING ? d->s : NULL;
+}
+
+static void take_gap(struct cw_trace_report *t, const struct cw_event *e)
+{
+	const struct cw_detail *d = cw_event_detail(e, "lost");
+	const char *last = text_of(e, "last_block");
+	uint64_t lost = d && d->type == CW_DETAIL_UINT ? d->u : 1;
+
+	t->gaps++;
+	t->lost += lost;
+	if (!lost || !last || !cw_streq(text_of(e, "class"), "rotation"))
+		return;
+	if (t->n_drops < CW_TRACE_DROPS_MAX &&
+	    !cw_trace_key_read(last, t->drop[t->n_drops].last)) { /* 64 digits like a key */
+		t->drop[t->n_drops].wall_ns = e->time_ns;
+		t->drop[t->n_drops].events = lost;
+	}
+	t->n_drops++;
 }
 
 static void take_event(struct verify *v, const struct cw_event *e)
@@ -209,9 +242,7 @@ static void take_event(struct verify *v, const struct cw_event *e)
 	t->events++;
 	switch (e->kind) {
 	case CW_KIND_GAP:
-		d = cw_event_detail(e, "lost");
-		t->gaps++;
-		t->lost += d && d->type == CW_DETAIL_UINT ? d->u : 1;
+		take_gap(t, e);
 		break;
 	case CW_KIND_CANARY:
 		d = cw_event_detail(e, "ok");

@@ -9,11 +9,16 @@
 #include "trace/reader.h"
 
 #define CW_TRACE_JUMPS_MAX 16u
+#define CW_TRACE_DROPS_MAX 64u
 
 struct cw_trace_report {
 	struct cw_trace_head head;
 	uint64_t bytes, blocks, events, policies;
-	uint64_t seq_first, seq_last, seq_missing; /* numbers that no event has */
+	/*
+	 * Numbers that no event has. A file that goes on from another one begins with a later
+	 * number than 1, which is no fault of it.
+	 */
+	uint64_t seq_first, seq_last, seq_missing;
 	uint64_t wall_first, wall_last;		   /* of the first and the last event */
 	uint64_t gaps, lost, starts, stops, blind_canaries;
 	uint64_t n_jumps; /* the wall clock was set */
@@ -21,6 +26,13 @@ struct cw_trace_report {
 		uint64_t wall_ns; /* of the first event after it */
 		int64_t by_ns;
 	} jump[CW_TRACE_JUMPS_MAX];
+
+	/* Files before this one of which it says that they were deleted for the budget. */
+	uint64_t n_drops; /* those beyond CW_TRACE_DROPS_MAX are counted only */
+	struct {
+		uint8_t last[CW_TRACE_HASH]; /* SHA-256 of the last block */
+		uint64_t wall_ns, events;
+	} drop[CW_TRACE_DROPS_MAX];
 
 	uint64_t seals;	 /* valid ones */
 	bool ended;	 /* the last seal says so, and nothing but the footer follows */
