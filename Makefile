@@ -53,7 +53,8 @@ BPF_CFLAGS := -target bpf -D__TARGET_ARCH_$(ARCH) -O2 -g -mcpu=v2 -Wall -Wextra 
 	$(if $(TRIPLE),-idirafter /usr/include/$(TRIPLE))
 
 BPF_SRC := $(wildcard bpf/*.bpf.c)
-BPF_SKEL := $(patsubst bpf/%.bpf.c,$(BUILD)/skel/%.skel.h,$(BPF_SRC))
+BPF_SKEL := $(patsubst bpf/%.bpf.c,$(BUILD)/skel/%.skel.h,$(BPF_SRC)) \
+	$(BUILD)/skel/probes_v5_10.skel.h $(BUILD)/skel/same
 
 SRC := $(wildcard userspace/*.c userspace/*/*.c)
 OBJ := $(patsubst userspace/%.c,$(BUILD)/obj/%.o,$(SRC))
@@ -92,9 +93,22 @@ $(BUILD)/bpf/%.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 	$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
 	$(LLVM_STRIP) -g $@
 
+# The same programs once more, without what Linux 5.10 lacks.
+$(BUILD)/bpf/probes_v5_10.o: bpf/probes.bpf.c $(wildcard bpf/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -DCW_BEFORE_5_13 -c -o $@ $<
+	$(LLVM_STRIP) -g $@
+
 $(BUILD)/skel/%.skel.h: $(BUILD)/bpf/%.o
 	@mkdir -p $(@D)
 	$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@.tmp && mv $@.tmp $@
+
+# One skeleton serves both objects: libbpf finds programs and maps by name, but variables are at the
+# same places only as long as each has a value where it is defined.
+$(BUILD)/skel/same: $(BUILD)/skel/probes.skel.h $(BUILD)/skel/probes_v5_10.skel.h
+	@for file in $^; do sed -n 's/_v5_10//; /struct probes_bpf__/,/}/p' $$file >$$file.head; done
+	@cmp $(addsuffix .head,$^) || { echo "a variable in bpf/ has no initial value"; false; }
+	@touch $@
 
 # Only the module that loads them includes the skeletons.
 $(BUILD)/obj/source/%.o: CFLAGS_ALL += -I$(BUILD)/skel

@@ -69,4 +69,19 @@ int calib__raw_tp(void *ctx)
 	return 0;
 }
 
+/* A function of its own with a pointer to memory of a known size: since 5.13. */
+__noinline int global_function(struct cw_exe_key *key)
+{
+	return key ? key->dev : 0;
+}
+
+SEC("raw_tp/sys_exit")
+int calib__global(void *ctx)
+{
+	struct cw_exe_key key = {};
+
+	raw_tp_runs++;
+	return global_function(&key);
+}
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -189,10 +189,12 @@ static __always_inline void actor_fill(struct cw_actor *a, struct task_struct *t
 
 /*
  * Makes sure that the agent can name a process. One that is ending closes its files after it left
- * `tasks`: its entry is in `ended` then and must not be made anew.
+ * `tasks`: its entry is in `ended` then and must not be made anew. Global: the verifier reads it
+ * once, not at every caller; therefore the address is a number.
  */
-static __always_inline struct cw_task *announce(struct task_struct *task, enum cw_ring ring)
+__noinline int announce(__u64 address, __u32 ring)
 {
+	struct task_struct *task = (void *)address;
 	struct cw_task *t = task_lookup(task);
 	__u32 tgid;
 
@@ -204,14 +206,12 @@ static __always_inline struct cw_task *announce(struct task_struct *task, enum c
 	}
 	if (t && !(t->flags & (CW_TASK_KNOWN << ring)))
 		emit_process(task, t, ring);
-	return t;
+	return 0;
 }
 
-/* The same for the current process. Global: the verifier reads it once, not at every caller. */
-__noinline int announce_current(__u32 ring)
+static __always_inline void announce_current(__u32 ring)
 {
-	announce((void *)bpf_get_current_task(), ring);
-	return 0;
+	announce(bpf_get_current_task(), ring);
 }
 
 static __always_inline void open_write(struct cw_record_access *r, __u64 file)

@@ -19,6 +19,17 @@
 #define CW_GLOBAL __noinline
 #endif
 
+/*
+ * The number before an addition. Atomic additions tell it since 5.12 (5ca419f2864a); until then the
+ * sum is as right, but two additions at once may be told the same.
+ */
+#ifdef CW_BEFORE_5_13
+#define FETCH_ADD(p, n) \
+	({ __u64 before_ = *(volatile __u64 *)(p); __sync_fetch_and_add(p, n); before_; })
+#else
+#define FETCH_ADD(p, n) __sync_fetch_and_add(p, n)
+#endif
+
 /* ---- set before load ---- */
 const volatile __u32 self_tgid = 0;	/* the agent: its own accesses are not reported */
 const volatile __u32 self_mnt_ns = 0;	/* its mount namespace */
@@ -38,35 +49,35 @@ const volatile __u32 hz = 250;		/* jiffies a second */
 const volatile __u8 syscall_ops[CW_SYSCALLS_MAX] = {};	 /* tracepoint rung: enum cw_syscall_op */
 const volatile __u8 syscall_ops32[CW_SYSCALLS_MAX] = {}; /* the same for 32-bit programs */
 
-/* ---- set at any time ---- */
-__u8 majors[CW_MAJORS_MAX];	  /* 1: every character device of this major is watched */
-__u8 block_majors[CW_MAJORS_MAX]; /* the same for block devices */
-__u32 inode_filter[CW_FILTER_SIZE]; /* how many marks an inode of this slot has; 0: ask no map */
-__u32 holders[CW_HOLDERS_SIZE];	  /* how many descriptors processes of this id modulo size hold */
-__u32 touchers[CW_HOLDERS_SIZE];  /* how many processes of this id modulo size are in `touched` */
-__u32 open_filter[CW_OPENS_SIZE]; /* how many watched open files have an address in this slot */
-__u64 filter_base;		  /* the address of open_filter */
-__u32 touch_asset = CW_NO_ASSET;  /* the agent's next open marks its inode as this asset's */
-__u32 touch_tid;		  /* by this thread of the agent */
-__u64 canary_ino;		  /* the agent's own opens of this inode are reported */
-__u64 tampers_told;		  /* up to this number the agent has told of what is done to it */
-bool frames_by_ioctl = true;	  /* count ioctls: the V4L2 tracepoints are not attached (yet) */
+/* ---- set at any time; all have a value, so that every compilation keeps their order ---- */
+__u8 majors[CW_MAJORS_MAX] = {}; /* 1: every character device of this major is watched */
+__u8 block_majors[CW_MAJORS_MAX] = {}; /* the same for block devices */
+__u32 inode_filter[CW_FILTER_SIZE] = {}; /* how many marks its inodes have; 0: ask no map */
+__u32 holders[CW_HOLDERS_SIZE] = {}; /* how many descriptors processes of this id mod size hold */
+__u32 touchers[CW_HOLDERS_SIZE] = {}; /* how many of this id mod size are in `touched` */
+__u32 open_filter[CW_OPENS_SIZE] = {}; /* how many watched open files have that slot */
+__u64 filter_base = 0; /* the address of open_filter */
+__u32 touch_asset = CW_NO_ASSET; /* the agent's next open marks its inode as this asset's */
+__u32 touch_tid = 0; /* by this thread of the agent */
+__u64 canary_ino = 0; /* the agent's own opens of this inode are reported */
+__u64 tampers_told = 0; /* up to this number the agent has told of what is done to it */
+bool frames_by_ioctl = true; /* count ioctls: the V4L2 tracepoints are not attached (yet) */
 /*
  * Not 0: that an inode has no mark says nothing. tree_gen - tree_clean, raised before the one and
  * lowered after the other; CW_TOUCHING while the agent touches; CW_MARKS_LACK when `inodes` was
  * full. One look instead of three.
  */
-__u64 look_closer;
-__u64 tree_gen;			  /* raised when a directory may have come into a tree */
-__u64 tree_clean;		  /* tree_gen as it was when the agent last set all marks */
-__u64 link_gen;			  /* tree_gen at the last link(2) */
-struct cw_inode_key asset_roots[CW_ASSETS_MAX];
+__u64 look_closer = 0;
+__u64 tree_gen = 0; /* raised when a directory may have come into a tree */
+__u64 tree_clean = 0; /* tree_gen as it was when the agent last set all marks */
+__u64 link_gen = 0; /* tree_gen at the last link(2) */
+struct cw_inode_key asset_roots[CW_ASSETS_MAX] = {};
 
 /* ---- read by the agent ---- */
-struct cw_loss_count losses[CW_LOSS_MAX];
-__u64 next_open_id;
-__u64 tampers_made;
-__u64 agent_task;  /* a task_struct of the agent, as it opened something */
+struct cw_loss_count losses[CW_LOSS_MAX] = {};
+__u64 next_open_id = 0;
+__u64 tampers_made = 0;
+__u64 agent_task = 0; /* a task_struct of the agent, as it opened something */
 
 /* Full: the record is counted in losses and a gap event follows. Sized by the agent. */
 struct {

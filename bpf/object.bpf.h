@@ -144,7 +144,7 @@ static __noinline __u32 ancestor_asset(struct dentry *dentry, __u32 dev, __u32 s
 static __always_inline __u64 tree_raise(void)
 {
 	__sync_fetch_and_add(&look_closer, 1);
-	return __sync_fetch_and_add(&tree_gen, 1);
+	return FETCH_ADD(&tree_gen, 1);
 }
 
 static __always_inline __u32 tree_steps(void)

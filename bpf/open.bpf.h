@@ -54,6 +54,20 @@ static __always_inline __u32 access_of(struct file *file)
 	return access;
 }
 
+/*
+ * A number that no open file had before. Atomic additions give their result since 5.12; until then
+ * two processors may read the same count, so each adds its own number, and never has a count twice.
+ */
+static __always_inline __u64 new_open_id(void)
+{
+#ifdef CW_BEFORE_5_13
+	__sync_fetch_and_add(&next_open_id, 1);
+	return next_open_id << 12 | (bpf_get_smp_processor_id() & 4095);
+#else
+	return __sync_fetch_and_add(&next_open_id, 1) + 1;
+#endif
+}
+
 /* Remembers an open file description of a watched object. */
 static __always_inline struct cw_open *open_new(struct object *o, struct file *file,
 						struct task_struct *task, bool pending)
@@ -61,7 +75,7 @@ static __always_inline struct cw_open *open_new(struct object *o, struct file *f
 	struct cw_open open = {};
 	__u64 key = address_of(file);
 
-	open.open_id = __sync_fetch_and_add(&next_open_id, 1) + 1;
+	open.open_id = new_open_id();
 	open.since_ns = bpf_ktime_get_boot_ns();
 	open.opener_tgid = BPF_CORE_READ(task, tgid);
 	open.opener_start_ns = task_start(task);

@@ -47,7 +47,7 @@ static __always_inline long path_name(char *buf, __u64 off, __u64 last, __u32 ro
  * of that asset's tree. Returns the length, and the flags shifted by 16. The addresses come as
  * numbers.
  */
-CW_GLOBAL int path_fill(struct cw_names *names, __u64 start, __u64 mount, __u32 asset)
+static __always_inline int path_walk(struct cw_names *names, __u64 start, __u64 mount, __u32 asset)
 {
 	struct dentry *dentry = (void *)start;
 	struct vfsmount *vfsmnt = (void *)mount;
@@ -59,8 +59,6 @@ CW_GLOBAL int path_fill(struct cw_names *names, __u64 start, __u64 mount, __u32 
 	const void *name;
 	long n;
 
-	if (!names)
-		return 0;
 	if (vfsmnt) {
 		mnt = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt);
 		mnt_root = BPF_CORE_READ(vfsmnt, mnt_root);
@@ -106,6 +104,45 @@ CW_GLOBAL int path_fill(struct cw_names *names, __u64 start, __u64 mount, __u32 
 	}
 	return (int)(off | flags << 16);
 }
+
+#ifdef CW_BEFORE_5_13
+/*
+ * A function that is read once may not be given the memory to write to. Memory of each processor
+ * will do: until 5.11 no program is preempted by another (but on a real-time kernel a path, which
+ * is evidence only, might get mixed up).
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cw_names);
+} names_here SEC(".maps");
+
+__noinline int path_here(__u64 start, __u64 mount, __u32 asset)
+{
+	__u32 zero = 0;
+	struct cw_names *names = bpf_map_lookup_elem(&names_here, &zero);
+
+	return names ? path_walk(names, start, mount, asset) : 0;
+}
+
+static __always_inline int path_fill(struct cw_names *names, __u64 start, __u64 mount, __u32 asset)
+{
+	__u32 zero = 0;
+	struct cw_names *here = bpf_map_lookup_elem(&names_here, &zero);
+	/* They may come with a type, which is no number for the verifier. */
+	int n = path_here(address_of((void *)start), address_of((void *)mount), asset);
+
+	if (!here || bpf_probe_read_kernel(names, sizeof(*names), here))
+		return 0;
+	return n;
+}
+#else
+__noinline int path_fill(struct cw_names *names, __u64 start, __u64 mount, __u32 asset)
+{
+	return names ? path_walk(names, start, mount, asset) : 0;
+}
+#endif
 
 static __always_inline void path_write(char *text, struct dentry *dentry, struct vfsmount *mnt,
 				       __u32 asset, struct path_result *r)

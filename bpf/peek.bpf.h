@@ -111,8 +111,8 @@ CW_GLOBAL int peek_tell(struct peek *p, __u32 index)
 	return 0;
 }
 
-/* The victim touched something, as far as the array knows. */
-static __noinline int peeked(__u32 tgid, __u32 way, __u32 rung, __u64 file)
+/* The victim touched something, as far as the array knows. Global, like peek_tell(). */
+__noinline int peeked(__u32 tgid, __u32 way, __u32 rung, __u64 file)
 {
 	struct cw_touched *t = bpf_map_lookup_elem(&touched, &tgid);
 	struct cw_task *task = bpf_map_lookup_elem(&tasks, &tgid);

@@ -45,7 +45,7 @@ static __noinline int found_open(struct task_struct *task, struct file *file, __
 		fd_fill(&d, &o, open);
 		fd_add(tgid, fd, &d);
 	}
-	announce(task, ring_of(o.mode));
+	announce(address_of(task), ring_of(o.mode));
 	touch_note(task, &o, a.access, a.file);
 	return emit_access_of(&o, &a, task);
 }

@@ -125,7 +125,7 @@ CW_GLOBAL int emit_tamper(struct tamper *t)
 	r->name[0] = '\0';
 	if (name)
 		bpf_probe_read_kernel_str(r->name, sizeof(r->name), (void *)name);
-	r->number = __sync_fetch_and_add(&tampers_made, 1) + 1;
+	r->number = FETCH_ADD(&tampers_made, 1) + 1;
 	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
 	return 1;
 }

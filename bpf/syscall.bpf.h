@@ -309,10 +309,11 @@ __noinline int tree_changed(__u32 op)
 	 * two sides always sees the other.
 	 */
 	__u64 before = tree_raise();
-	bool told = before != tree_clean;
+	/* The second: FETCH_ADD() may tell an older number. To tell twice does no harm. */
+	bool told = before != tree_clean && tree_gen - 1 != tree_clean;
 
 	if (op == CW_SYSCALL_LINK)
-		link_gen = before + 1;
+		link_gen = tree_gen;
 	if (told || is_agent())
 		return 0;
 	r = reserve_record(CW_RING_FILES, sizeof(*r), CW_RECORD_TREE, CW_LOSS_FILES);

@@ -94,3 +94,61 @@ cw_debian_arch() {
 	*) return 1 ;;
 	esac
 }
+
+# The Debian mirror in apt's configuration. apt only tells it after an "apt-get update".
+cw_mirror() {
+	local uri
+
+	if [[ -n ${CAMWARDEN_DEBIAN_MIRROR:-} ]]; then
+		printf '%s\n' "$CAMWARDEN_DEBIAN_MIRROR"
+		return
+	fi
+	# shellcheck disable=SC2016 # apt's field, not a variable
+	uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
+		'Origin: Debian' 'Label: Debian' | sed -n 1p)
+	[[ -n $uri ]] || cw_die "apt knows no Debian mirror;" \
+		"run: apt-get update, or set CAMWARDEN_DEBIAN_MIRROR to the URL of one"
+	printf '%s\n' "$uri"
+}
+
+# cw_apt_root DIRECTORY SUITE ARCH: make an apt of our own; write its configuration.
+cw_apt_root() {
+	local root=$1 suite=$2 arch=$3 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+	[[ -e $keyring ]] ||
+		cw_die "$keyring is missing; install the package debian-archive-keyring"
+	mkdir -p "$root"/{lists/partial,cache/archives/partial,etc,empty}
+	: >"$root/status"
+	printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$(cw_mirror)" "$suite" \
+		>"$root/etc/sources.list"
+	cat >"$root/etc/apt.conf" <<-END
+		APT::Architecture "$arch";
+		APT::Architectures { "$arch"; };
+		APT::Default-Release "";
+		APT::Update::Post-Invoke-Success {};
+		APT::Sandbox::User "$(id -un)";
+		Acquire::Check-Valid-Until "false";
+		Acquire::Languages "none";
+		Acquire::Retries "3";
+		Dir::Etc::sourcelist "$root/etc/sources.list";
+		Dir::Etc::sourceparts "$root/empty";
+		Dir::Etc::preferences "$root/none";
+		Dir::Etc::preferencesparts "$root/empty";
+		Dir::State::status "$root/status";
+		Dir::State::lists "$root/lists";
+		Dir::State::extended_states "$root/extended_states";
+		Dir::Cache "$root/cache";
+		Dir::Cache::pkgcache "";
+		Dir::Cache::srcpkgcache "";
+		Dir::Log "$root";
+	END
+}
+
+# cw_own_apt ROOT PROGRAM ARGUMENTS: run apt's PROGRAM on ROOT. The configuration is applied
+# twice: APT_CONFIG is read first, and the machine's own may override parts of it.
+cw_own_apt() {
+	local root=$1 program=$2
+
+	shift 2
+	APT_CONFIG=$root/etc/apt.conf "$program" -c "$root/etc/apt.conf" "$@"
+}

@@ -73,7 +73,7 @@ seen() {
 @test "a kernel that is too old: exit status 3 and what is needed" {
 	# The kernel calls itself 2.6 for this process.
 	run -3 setarch --uname-2.6 "$CAMWARDEN" run
-	[[ $output == *"is too old; Linux 5.13 or newer is needed"* ]]
+	[[ $output == *"is too old; Linux 5.10 or newer is needed"* ]]
 }
 
 @test "no tracefs: nothing is missing" {

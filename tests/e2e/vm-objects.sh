@@ -14,6 +14,7 @@ cd "$(dirname "$0")/../.."
 # shellcheck source=tests/e2e/lib.bash
 . tests/e2e/lib.bash
 
+ATTACKS=$(dirname "$CAMWARDEN")/attacks
 RECORDINGS=/mnt/disk/rec
 CLIP=$RECORDINGS/clip.mp4
 IMAGE=/run/image # with a file system that holds recordings, too
@@ -42,7 +43,7 @@ write_policy() {
 attack() {
 	local name=$1 target=$2 status=0
 
-	build/attacks --target "$target" --frames "$FRAMES" "${@:3}" >"$RESULTS/$name" 2>"$RESULTS/$name.log" ||
+	"$ATTACKS" --target "$target" --frames "$FRAMES" "${@:3}" >"$RESULTS/$name" 2>"$RESULTS/$name.log" ||
 		status=$?
 	: >"$RECORDINGS/done-$name"
 	cat "$RECORDINGS/done-$name"
@@ -67,7 +68,7 @@ $attacks[] | select(.skipped == null) | . as $c |
 joined() {
 	[[ -e $RESULTS/$1.joined ]] || jq -n -c --slurpfile attacks "$RESULTS/$1" \
 		--arg later "$NOT_YET" "$JOIN" "$CW_EVENTS" >"$RESULTS/$1.joined"
-	jq -c --arg exe "$PWD/build/attacks" "$2" "$RESULTS/$1.joined"
+	jq -c --arg exe "$ATTACKS" "$2" "$RESULTS/$1.joined"
 }
 
 none() {
@@ -229,13 +230,13 @@ not_yet() {
 }
 
 mkdir -p "$RECORDINGS" "$RESULTS"
-build/attacks --make "$CLIP"
+"$ATTACKS" --make "$CLIP"
 truncate -s 16M "$IMAGE"
 mkfs.ext4 -q "$IMAGE"
 mkdir /mnt/image
 modprobe loop
 mount -t ext4 "$(losetup -f --show "$IMAGE")" /mnt/image
-build/attacks --make /mnt/image/clip.mp4
+"$ATTACKS" --make /mnt/image/clip.mp4
 write_policy
 cw_start ${CW_RUNG:+--rung "$CW_RUNG"} --policy /run/policy.yaml || echo "# goes on, to show what fails"
 scenario "every attack on the camera does what it should" camera_done

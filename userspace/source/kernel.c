@@ -8,6 +8,7 @@
 
 #include "abi.h" /* types of the skeleton */
 #include "probes.skel.h"
+#include "probes_v5_10.skel.h"
 #include "source/kernel.h"
 #include "source/ringbuf.h"
 
@@ -362,6 +363,27 @@ static int open_rings(struct cw_kernel *k)
 	return r ? r : open_ring(k, CW_RING_FILES, k->skel->maps.ring_files);
 }
 
+/* The skeleton of one object serves the other's bytes; the Makefile sees to it that it fits. */
+static struct probes_bpf *open_probes(bool global_functions, struct bpf_object_open_opts *oo)
+{
+	struct probes_bpf *p;
+
+	if (global_functions)
+		return probes_bpf__open_opts(oo);
+	p = calloc(1, sizeof(*p));
+	if (!p || probes_bpf__create_skeleton(p)) {
+		free(p);
+		errno = ENOMEM;
+		return NULL;
+	}
+	p->skeleton->data = (void *)probes_v5_10_bpf__elf_bytes(&p->skeleton->data_sz);
+	if (bpf_object__open_skeleton(p->skeleton, oo)) {
+		probes_bpf__destroy(p);
+		return NULL;
+	}
+	return p;
+}
+
 int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors,
 		   struct cw_kernel **ret_kernel)
 {
@@ -374,7 +396,7 @@ int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors,
 	libbpf_set_print(keep_words);
 	libbpf_words[0] = '\0';
 	LIBBPF_OPTS(bpf_object_open_opts, oo, .kernel_log_level = debug_level() > 1 ? 4 : 0);
-	k->skel = probes_bpf__open_opts(&oo);
+	k->skel = open_probes(ladder->global_functions, &oo);
 	if (!k->skel) {
 		r = -errno;
 		goto fail;

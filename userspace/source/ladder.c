@@ -472,9 +472,12 @@ static bool hook_possible(struct cw_ladder *l, const struct btf *btf, size_t i)
 static void choose_program(struct cw_ladder *l, struct cw_coverage_row *row, size_t hook)
 {
 	size_t len = strlen(row->hooks);
+	const char *last = strrchr(row->hooks, ' ');
 
-	snprintf(row->hooks + len, sizeof(row->hooks) - len, "%s%s", len ? " " : "",
-		 hooks[hook].target);
+	last = last ? last + 1 : row->hooks;
+	if (!cw_streq(hooks[hook].target, last))
+		snprintf(row->hooks + len, sizeof(row->hooks) - len, "%s%s", len ? " " : "",
+			 hooks[hook].target);
 	if (!cw_ladder_uses(l, hooks[hook].program) && l->n_programs < CW_PROGRAMS_MAX)
 		l->program[l->n_programs++] = hooks[hook].program;
 }
@@ -611,12 +614,16 @@ static unsigned int measure_hz(struct calib_bpf *c)
  */
 static void hold_syscalls(struct cw_ladder *l)
 {
+	struct cw_ladder_hold hold;
+
 	l->hold = calloc(1, sizeof(*l->hold));
 	if (!l->hold)
 		return;
 	l->raw_tp = runs("calib__raw_tp", l->hold);
 	if (l->raw_tp)
 		l->hz = measure_hz(l->hold->object);
+	l->global_functions = runs("calib__global", &hold);
+	let_go(&hold);
 }
 
 void cw_ladder_release(struct cw_ladder *l)
@@ -640,7 +647,7 @@ static int explain(struct cw_buf *errors, int r, const struct utsname *u)
 			      "capabilities BPF, PERFMON, SYS_ADMIN, SYS_PTRACE, DAC_READ_SEARCH\n",
 			      strerror(-r));
 	else
-		cw_buf_printf(errors, "kernel %s has no usable BPF tracepoints (%s); Linux 5.13 or "
+		cw_buf_printf(errors, "kernel %s has no usable BPF tracepoints (%s); Linux 5.10 or "
 			      "newer with CONFIG_BPF_SYSCALL and CONFIG_BPF_EVENTS is needed\n",
 			      u->release, strerror(-r));
 	return r;
@@ -663,14 +670,14 @@ static int can_load(void)
 	return 0;
 }
 
-/* Functions that take pointers and are read once by the verifier came with 5.13. */
+/* The oldest kernel that was tried; ring buffers and the time since boot came with 5.8. */
 static bool too_old(const struct utsname *u)
 {
 	unsigned int major = 0, minor = 0;
 
 	if (sscanf(u->release, "%u.%u", &major, &minor) != 2)
 		return false;
-	return major < 5 || (major == 5 && minor < 13);
+	return major < 5 || (major == 5 && minor < 10);
 }
 
 static int silent(enum libbpf_print_level level, const char *format, va_list ap)
@@ -691,7 +698,7 @@ int cw_ladder_decide(enum cw_probe best, struct cw_buf *errors, struct cw_ladder
 
 	uname(&u);
 	if (too_old(&u)) {
-		cw_buf_printf(errors, "kernel %s is too old; Linux 5.13 or newer is needed\n",
+		cw_buf_printf(errors, "kernel %s is too old; Linux 5.10 or newer is needed\n",
 			      u.release);
 		return -EOPNOTSUPP;
 	}

@@ -53,6 +53,7 @@ struct cw_ladder {
 	bool preemptible; /* a process can take the processor from another inside the kernel */
 	unsigned int hz; /* jiffies a second; 0: unknown */
 	bool io_complete_by_cqe;
+	bool global_functions; /* else the programs for kernels before 5.13 */
 	const struct cw_way *way[CW_CAP_MAX]; /* NULL: none */
 	const char *program[CW_PROGRAMS_MAX]; /* chosen, by name in bpf/ */
 	unsigned int n_programs;
