@@ -98,6 +98,17 @@ static int parse_ago(const char *value, uint64_t *ret_ns)
 	return -EINVAL;
 }
 
+int cw_take_key(const char *verb, const char *value, uint8_t ret_key[CW_TRACE_KEY])
+{
+	int e = cw_trace_key_read(value, ret_key);
+
+	if (e == -EINVAL)
+		return cw_usage_error(verb, "no Ed25519 public key: ", value);
+	if (e)
+		cw_traces_message(verb, value, strerror(-e));
+	return e ? CW_EXIT_FAILED : 0;
+}
+
 int cw_take_time(const char *verb, const char *value, bool end, uint64_t *ret_ns)
 {
 	if (!cw_policy_parse_time(value, 0, end, ret_ns) || !parse_ago(value, ret_ns))

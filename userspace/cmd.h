@@ -7,6 +7,7 @@
 
 #include "pipeline.h"
 #include "policy/policy.h"
+#include "trace/keys.h"
 
 int cw_cmd_run(int argc, char **argv);
 int cw_cmd_check(int argc, char **argv);
@@ -62,6 +63,8 @@ int cw_check_segments(const char *verb, struct cw_run_config *c);
  */
 int cw_take_time(const char *verb, const char *value, bool end, uint64_t *ret_ns);
 
+/* A hub's public key, a PEM file or 64 hexadecimal digits: 0, or the status to exit with. */
+int cw_take_key(const char *verb, const char *value, uint8_t ret_key[CW_TRACE_KEY]);
 /* Loads a policy; its faults are said. */
 int cw_take_policy(const char *path, struct cw_policy **ret_policy);
 /*

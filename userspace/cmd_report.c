@@ -5,7 +5,6 @@
  */
 #include "cmd.h"
 #include "report.h"
-#include "trace/keys.h"
 #include "traces.h"
 
 #define SIZE_DEFAULT (5u << 20)
@@ -60,18 +59,6 @@ static int take_size(const char *value, size_t *ret_size)
 	return cw_usage_error("report", "--max-size is 256K to 256M, not ", value);
 }
 
-static int take_key(struct options *o, const char *value)
-{
-	int e = cw_trace_key_read(value, o->key);
-
-	if (e == -EINVAL)
-		return cw_usage_error("report", "no Ed25519 public key: ", value);
-	if (e)
-		cw_traces_message("report", value, strerror(-e));
-	o->has_key = !e;
-	return e ? CW_EXIT_FAILED : 0;
-}
-
 static int take(void *into, int option, const char *value)
 {
 	struct options *o = into;
@@ -84,7 +71,8 @@ static int take(void *into, int option, const char *value)
 		o->title = value;
 		return 0;
 	case 'k':
-		return take_key(o, value);
+		o->has_key = true;
+		return cw_take_key("report", value, o->key);
 	case 'm':
 		return take_size(value, &o->max_size);
 	default:

@@ -8,7 +8,6 @@
 #include "base/sha256.h"
 #include "cmd.h"
 #include "sink/json.h"
-#include "trace/keys.h"
 #include "trace/verify.h"
 #include "traces.h"
 
@@ -301,15 +300,10 @@ struct options {
 static int take(void *into, int option, const char *value)
 {
 	struct options *o = into;
-	int e = cw_trace_key_read(value, o->key);
 
 	(void)option; /* there is but one */
-	if (e == -EINVAL)
-		return cw_usage_error("verify", "no Ed25519 public key: ", value);
-	if (e)
-		cw_traces_message("verify", value, strerror(-e));
-	o->has_key = !e;
-	return e ? CW_EXIT_FAILED : 0;
+	o->has_key = true;
+	return cw_take_key("verify", value, o->key);
 }
 
 int cw_cmd_verify(int argc, char **argv)

@@ -66,6 +66,33 @@ static const char *const item_heads[] = { "Event", "Time", "Who", "What", "Asset
 static const char *const own_heads[] = { "Event", "Time", "What", "Asset", "Program", "Detail",
 					 NULL };
 
+uint64_t cw_html_items(const struct cw_report *r, struct cw_buf *b, uint64_t kinds, size_t end)
+{
+	uint64_t listed = 0, fits = 0;
+	struct cw_html_table t;
+
+	for (size_t i = 0; i < r->n_items; i++)
+		listed += kinds >> r->items[i].kind & 1;
+	if (!listed)
+		return 0;
+	cw_buf_printf(b, "<details%s><summary>One by one</summary>\n",
+		      listed <= FOLD_ROWS ? " open=\"open\"" : "");
+	cw_html_table_begin(&t, b, NULL, item_heads);
+	for (size_t i = 0; i < r->n_items && b->len < end; i++)
+		if (kinds >> r->items[i].kind & 1) {
+			write_item(r, &t, &r->items[i], true);
+			fits++;
+		}
+	cw_html_table_end(&t);
+	cw_buf_puts(b, "</details>\n");
+	if (fits < listed) {
+		cw_buf_puts(b, "<p>");
+		cw_html_counted(b, listed - fits, "more stands", "more stand");
+		cw_buf_puts(b, " under <a href=\"#events\">Events</a>.</p>\n");
+	}
+	return listed;
+}
+
 /* ---- flags ---- */
 
 struct order {
@@ -115,6 +142,16 @@ static void write_who(const struct cw_event *e, struct cw_buf *b)
 	}
 	if (o->local_port)
 		cw_buf_printf(b, " on port %u", o->local_port);
+	if (o->hop_pid) {
+		cw_buf_puts(b, o->hop_local ? ", a connection of this machine by " :
+					      ", by way of ");
+		cw_html_program(b, o->hop_exe, o->hop_pid);
+		if (o->hop_login_uid != CW_NO_UID) {
+			cw_buf_puts(b, " of login ");
+			cw_html_value(b, o->hop_login_user);
+			cw_buf_printf(b, " (uid %u)", o->hop_login_uid);
+		}
+	}
 	cw_buf_puts(b, o->seeded ? "; was there before camwarden started" : "");
 }
 
@@ -436,8 +473,7 @@ static void write_sums(const struct cw_report *r, struct cw_buf *b, bool changes
 void cw_report_write_changes(const struct cw_report *r, struct cw_buf *b, size_t room)
 {
 	size_t end = b->len + room;
-	uint64_t listed = 0, fits = 0, all = 0;
-	struct cw_html_table t;
+	uint64_t all = 0;
 
 	for (unsigned int k = 0; k < CW_KIND_MAX; k++)
 		all += cw_report_is_change(r, k) ? r->kinds[k] : 0;
@@ -450,28 +486,7 @@ void cw_report_write_changes(const struct cw_report *r, struct cw_buf *b, size_t
 		cw_buf_puts(b, "<p>None was seen.</p></section>\n");
 		return;
 	}
-	for (size_t i = 0; i < r->n_items; i++)
-		listed += cw_report_is_change(r, r->items[i].kind);
-	if (listed) {
-		cw_buf_printf(b, "<details%s><summary>One by one</summary>\n",
-			      listed <= FOLD_ROWS ? " open=\"open\"" : "");
-		cw_html_table_begin(&t, b, NULL, item_heads);
-	}
-	for (size_t i = 0; i < r->n_items && b->len < end; i++)
-		if (cw_report_is_change(r, r->items[i].kind)) {
-			write_item(r, &t, &r->items[i], true);
-			fits++;
-		}
-	if (listed) {
-		cw_html_table_end(&t);
-		cw_buf_puts(b, "</details>\n");
-	}
-	if (fits < listed) {
-		cw_buf_puts(b, "<p>");
-		cw_html_counted(b, listed - fits, "more stands", "more stand");
-		cw_buf_puts(b, " under <a href=\"#events\">Events</a>.</p>\n");
-	}
-	if (listed < all)
+	if (cw_html_items(r, b, r->change_kinds, end) < all)
 		write_sums(r, b, true, end + room);
 	cw_buf_puts(b, "</section>\n");
 }
@@ -479,10 +494,10 @@ void cw_report_write_changes(const struct cw_report *r, struct cw_buf *b, size_t
 /* ---- all events ---- */
 
 static const char *const level_names[CW_REPORT_LEVELS] = {
-	"flags of high and critical severity",
-	"other flags",
+	"flags of high and critical severity, the first 40 of each group",
+	"other flags, likewise",
 	"what camwarden says of itself, and refusals, deletions and changes by people",
-	"whatever else people did",
+	"further flags, and whatever else people did",
 	"what programs were allowed to do, and canaries that came through",
 };
 

@@ -7,9 +7,10 @@
 #include "facts.h"
 #include "report_gather.h"
 
-#define DAY_NS	     (86400 * CW_NSEC_PER_SEC)
-#define RUNS_MAX     256u
-#define BYTES_A_ITEM 1500u /* of the page, about; a quarter of it is for the list of events */
+#define DAY_NS	       (86400 * CW_NSEC_PER_SEC)
+#define RUNS_MAX       256u
+#define FIRST_OF_GROUP 40u
+#define BYTES_A_ITEM   1500u /* of the page, about; a quarter of it is for the list of events */
 
 /* A capture, or an open device, whose end has not come yet. */
 struct cw_report_run {
@@ -61,9 +62,11 @@ static const char *name_of(struct cw_report *r, const struct cw_event *e, const 
 	const struct cw_origin *o = &e->origin;
 	const struct cw_process *p = &e->process;
 	cw_auto_buf struct cw_buf b = { 0 };
+	const char *login;
+	uint32_t uid = cw_origin_login(o, &login);
 
-	if (o->login_uid != CW_NO_UID)
-		return keep_user(r, o->login_user, o->login_uid);
+	if (uid != CW_NO_UID)
+		return keep_user(r, login, uid);
 	if (o->type == CW_ORIGIN_REMOTE) {
 		cw_buf_puts(&b, "somebody at ");
 		cw_buf_puts(&b, peer ? peer : "an unknown address");
@@ -78,10 +81,11 @@ static void describe_who(struct cw_report *r, struct cw_report_who *w, const str
 			 const char *peer)
 {
 	const struct cw_origin *o = &e->origin;
+	const char *login;
 
 	w->name = name_of(r, e, peer);
 	w->hub = keep(r, e->hub);
-	w->person = o->login_uid != CW_NO_UID || o->type == CW_ORIGIN_REMOTE;
+	w->person = cw_origin_login(o, &login) != CW_NO_UID || o->type == CW_ORIGIN_REMOTE;
 	w->acts_as = keep_user(r, e->process.user, e->process.uid);
 	w->exe = keep(r, e->process.exe);
 	w->unit = keep(r, e->process.container ? e->process.container : e->process.unit);
@@ -94,14 +98,16 @@ static uint32_t find_who(struct cw_report *r, const struct cw_event *e, const ch
 	const struct cw_origin *o = &e->origin;
 	const struct cw_process *p = &e->process;
 	uint64_t key[6] = { (uintptr_t)keep(r, e->hub) };
+	const char *login;
+	uint32_t uid = cw_origin_login(o, &login);
 	bool is_new;
 	int64_t i;
 
 	if (!p->pid)
 		return CW_REPORT_NOBODY;
-	if (o->login_uid != CW_NO_UID) {
-		key[1] = 1ULL << 32 | o->login_uid;
-		key[2] = (uintptr_t)keep(r, o->login_user);
+	if (uid != CW_NO_UID) {
+		key[1] = 1ULL << 32 | uid;
+		key[2] = (uintptr_t)keep(r, login);
 	} else if (o->type == CW_ORIGIN_REMOTE) {
 		key[1] = 2ULL << 32 | p->uid;
 		key[2] = (uintptr_t)peer;
@@ -462,11 +468,16 @@ static uint32_t find_cell(struct cw_report *r, uint32_t who, uint32_t lane,
 
 /* ---- the list ---- */
 
-static unsigned int level_of(const struct cw_report *r, uint32_t who, const struct cw_event *e)
+/* One who is flagged without end does not take the room of all others. */
+static unsigned int level_of(const struct cw_report *r, const struct cw_report_item *i,
+			     const struct cw_event *e)
 {
 	const struct cw_verdict *v = &e->verdict;
-	bool person = r->whos[who].person;
+	bool person = r->whos[i->who].person;
 
+	if (v->decision == CW_DECISION_FLAG &&
+	    (i->group == UINT32_MAX || r->groups[i->group].n > FIRST_OF_GROUP))
+		return 3;
 	if (v->decision == CW_DECISION_FLAG)
 		return v->severity >= CW_SEVERITY_HIGH ? 0 : 1;
 	if (e->kind == CW_KIND_CANARY)
@@ -511,7 +522,7 @@ static void list(struct cw_report *r, const struct cw_report_item *into,
 		 const struct cw_event *e)
 {
 	cw_auto_buf struct cw_buf more = { 0 };
-	unsigned int level = level_of(r, into->who, e);
+	unsigned int level = level_of(r, into, e);
 	struct cw_report_item *item;
 
 	if (level >= r->level || (r->n_items == r->max_items && !make_room(r, level)))
@@ -562,8 +573,9 @@ static struct cw_event *keep_event(struct cw_report *r, const struct cw_event *e
 			&c->asset.node, &c->asset.by_id, &c->asset.driver, &c->asset.bus,
 			&c->asset.card, &p->exe, &p->exe_sha256, &p->comm, &p->user, &p->unit,
 			&p->cgroup, &p->container, &c->origin.login_user, &c->origin.tty,
-			&c->origin.via, &c->verdict.grant, &c->verdict.rule, &c->verdict.why,
-			&c->verdict.technique,
+			&c->origin.via, &c->origin.hop_exe,
+			&c->origin.hop_login_user, &c->verdict.grant, &c->verdict.rule,
+			&c->verdict.why, &c->verdict.technique,
 		};
 
 		for (size_t i = 0; i < CW_ARRAY_SIZE(strings); i++)
@@ -693,10 +705,6 @@ static void take_agent(struct cw_report *r, const struct cw_event *e)
 		r->blind_canaries++;
 		cw_report_axis_mark(r, &r->axis.band[CW_BAND_BLIND], e->time_ns, e->time_ns);
 		return;
-	case CW_KIND_TAMPER:
-		r->tampers++;
-		cw_report_axis_mark(r, &r->axis.band[CW_BAND_BLIND], e->time_ns, e->time_ns);
-		return;
 	case CW_KIND_START:
 		cw_report_list_add(&r->versions, text_of(r, e, "version"));
 		cw_report_list_add(&r->kernels, text_of(r, e, "kernel"));
@@ -763,6 +771,10 @@ void cw_report_take(struct cw_report *r, const struct cw_event *e, uint32_t file
 	cw_report_chains_take(r, who, lane, e, &at);
 	if (!e->process.pid)
 		take_agent(r, e);
+	if (e->kind == CW_KIND_TAMPER) { /* by a process, or found */
+		r->tampers++;
+		cw_report_axis_mark(r, &r->axis.band[CW_BAND_BLIND], e->time_ns, e->time_ns);
+	}
 	cw_report_list_add(&r->hubs, keep(r, e->hub));
 	cw_report_list_add(&r->boots, keep(r, e->boot_id));
 	if (policy)

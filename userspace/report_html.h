@@ -55,6 +55,8 @@ void cw_html_table_end(struct cw_html_table *t);
 void cw_html_who(struct cw_buf *b, const struct cw_report *r, uint32_t who);
 void cw_html_lane(struct cw_buf *b, const struct cw_report *r, uint32_t lane);
 void cw_html_verdict(struct cw_buf *b, unsigned int decision, unsigned int severity);
+/* Those of the list that are of these kinds (bits), folded if many. Returns how many there are. */
+uint64_t cw_html_items(const struct cw_report *r, struct cw_buf *b, uint64_t kinds, size_t end);
 /* Last component of the path of an executable. */
 void cw_html_program(struct cw_buf *b, const char *exe, uint32_t pid);
 

@@ -741,12 +741,19 @@ static void write_bounds(const struct cw_report *r, struct cw_buf *b)
 
 void cw_report_write_blind(const struct cw_report *r, struct cw_buf *b, size_t room)
 {
-	(void)room; /* all of it is bounded by CW_REPORT_NOTES_MAX */
+	size_t end = b->len + room;
+	uint64_t jumps = 0, faults = 0;
+
+	for (unsigned int i = 0; i < r->n_proofs; i++) {
+		jumps += r->proofs[i].trace.n_jumps;
+		faults += r->proofs[i].faults;
+	}
 	cw_buf_puts(b, "<section><h2 id=\"blind\">Gaps and blind spots</h2>\n"
 		    "<p class=\"lead\">What "
 		    "this report cannot tell, because it was lost, could not be seen, or nobody "
 		    "was looking.</p>\n");
 	write_gaps(r, b);
+	cw_html_items(r, b, 1ULL << CW_KIND_GAP | 1ULL << CW_KIND_TAMPER, end);
 	cw_buf_puts(b, "<dl><dt>Canaries</dt><dd>");
 	cw_html_counted(b, r->canaries, "access of camwarden’s own",
 			"accesses of camwarden’s own");
@@ -761,7 +768,12 @@ void cw_report_write_blind(const struct cw_report *r, struct cw_buf *b, size_t r
 	cw_buf_puts(b, " of the agent; between them nobody was looking</dd>\n"
 		    "<dt>Still open</dt><dd>");
 	cw_html_counted(b, r->still_open, "device or capture", "devices or captures");
-	cw_buf_puts(b, " at the end of a run: how long it went on is not known</dd></dl>\n");
+	cw_buf_puts(b, " at the end of a run: how long it went on is not known</dd>\n"
+		    "<dt>Clock</dt><dd>set ");
+	cw_html_counted(b, jumps, "time", "times");
+	cw_buf_puts(b, " by more than a second</dd>\n<dt>Damage</dt><dd>");
+	cw_html_counted(b, faults, "place", "places");
+	cw_buf_puts(b, " in the traces; see <a href=\"#proof\">Verification</a></dd></dl>\n");
 	write_coverage(r, b);
 	write_bounds(r, b);
 	cw_buf_puts(b, "</section>\n");
