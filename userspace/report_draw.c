@@ -125,7 +125,15 @@ static void write_svg(const struct scale *s, const struct cw_report_row *row, st
 	cw_html_text(b, s->r->whos[row->who].name);
 	cw_buf_puts(b, " at ");
 	cw_html_text(b, s->r->lanes[row->lane].name);
-	cw_buf_puts(b, "</title><line class=\"base\" x1=\"0\" x2=\"100%\" y1=\"16\" y2=\"16\" />");
+	cw_buf_printf(b, "</title><desc>%llu flagged; captures: %llu, accesses: %llu, "
+		      "changes: %llu, refusals: %llu</desc>", (unsigned long long)row->flags,
+		      (unsigned long long)(row->n[CW_MARK_CAPTURE] +
+					   row->n[CW_MARK_CAPTURE_FLAG]),
+		      (unsigned long long)(row->n[CW_MARK_OPEN] + row->n[CW_MARK_OPEN_FLAG]),
+		      (unsigned long long)(row->n[CW_MARK_CHANGE] + row->n[CW_MARK_CHANGE_FLAG]),
+		      (unsigned long long)(row->n[CW_MARK_REFUSED] +
+					   row->n[CW_MARK_REFUSED_FLAG]));
+	cw_buf_puts(b, "<line class=\"base\" x1=\"0\" x2=\"100%\" y1=\"16\" y2=\"16\" />");
 	write_bands(s, b);
 	write_bars(s, &row->mark[CW_MARK_HELD], "open", "y=\"15\" height=\"2\" class=\"a\"", b);
 	write_bars(s, &row->mark[CW_MARK_HELD_FLAG], "open, flagged",

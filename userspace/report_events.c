@@ -494,7 +494,7 @@ void cw_report_write_changes(const struct cw_report *r, struct cw_buf *b, size_t
 /* ---- all events ---- */
 
 static const char *const level_names[CW_REPORT_LEVELS] = {
-	"flags of high and critical severity, the first 40 of each group",
+	"flags of high and critical severity, the first 100 of each group",
 	"other flags, likewise",
 	"what camwarden says of itself, and refusals, deletions and changes by people",
 	"further flags, and whatever else people did",

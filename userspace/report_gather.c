@@ -9,7 +9,7 @@
 
 #define DAY_NS	       (86400 * CW_NSEC_PER_SEC)
 #define RUNS_MAX       256u
-#define FIRST_OF_GROUP 40u
+#define FIRST_OF_GROUP 100u
 #define BYTES_A_ITEM   1500u /* of the page, about; a quarter of it is for the list of events */
 
 /* A capture, or an open device, whose end has not come yet. */

@@ -126,6 +126,13 @@ static void write_severities(const struct cw_report *r, struct cw_buf *b)
 	}
 }
 
+/* At the same severity: a person rather than a program, frames, a deletion. */
+static unsigned int gravity(const struct cw_report *r, const struct cw_report_group *g)
+{
+	return (unsigned int)g->severity * 8 + r->whos[g->who].person * 4 + (g->frames > 0) * 2 +
+	       (g->kinds[CW_KIND_UNLINK] > 0);
+}
+
 /* Of what the agent says of itself, or of what people and programs did. */
 static const struct cw_report_group *worst_group(const struct cw_report *r, bool agent)
 {
@@ -133,12 +140,10 @@ static const struct cw_report_group *worst_group(const struct cw_report *r, bool
 
 	for (uint32_t i = 0; i < r->group_keys.n; i++) {
 		const struct cw_report_group *g = &r->groups[i];
-		bool person = r->whos[g->who].person;
 
 		if (!g->sample || (g->who == CW_REPORT_NOBODY) != agent)
 			continue;
-		if (!worst || g->severity > worst->severity ||
-		    (g->severity == worst->severity && person && !r->whos[worst->who].person))
+		if (!worst || gravity(r, g) > gravity(r, worst))
 			worst = g;
 	}
 	return worst;
@@ -255,11 +260,11 @@ static void write_proof_line(const struct cw_report *r, struct cw_buf *b)
 		      proven == r->n_proofs ? "good" : "bad",
 		      proven == r->n_proofs ? "Evidence verified." : "Evidence not proven.");
 	if (proven == r->n_proofs)
-		cw_buf_printf(b, "%s as recorded: none of the events was removed, added, moved "
-			      "or changed%s", r->n_proofs == 1 ? "The trace is" :
-			      "All traces are",
-			      r->has_key ? ", by the hub of the given key. " :
-			      ". By which hub is not proven: no key was given (--key). ");
+		cw_buf_printf(b, "%s as %s: none of the events was removed, added, moved or "
+			      "changed. %s", r->n_proofs == 1 ? "The trace is" : "All traces are",
+			      r->has_key ? "the hub of the given key recorded it" : "recorded",
+			      r->has_key ? "" :
+			      "By which hub is not proven: no key was given (--key). ");
 	else
 		cw_buf_printf(b, "%u of %u %s whole, unchanged and sealed to the end%s. What is "
 			      "missing, and where it breaks: ", proven, r->n_proofs,

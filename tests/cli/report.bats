@@ -76,7 +76,7 @@ hostile_page() {
 	[[ $text == *"Who was at the cameras of hub-1"* ]]
 	[[ $text == *"$flags events are flagged"*"of 45 in all: by bob ("* ]]
 	[[ $text == *"The worst that was done is high: bob from 203.0.113.7, open at footage"* ]]
-	[[ $text == *"Evidence verified."*"by the hub of the given key"* ]]
+	[[ $text == *"Evidence verified. The trace is as the hub of the given key recorded it:"* ]]
 	[[ $text == *"3 events were lost in 1 gap"* ]]
 	[[ $text == *"$(sha256sum <"$trace" | cut -c1-64)"* ]]
 	[[ $text == *"3881f880-af78-4449-a4d7-7c2275d36c13"* ]]
