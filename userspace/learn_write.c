@@ -325,6 +325,49 @@ static bool was_replaced(const struct writer *w, unsigned int i)
 	return false;
 }
 
+/* Programs that do whatever a script, or a first argument, says. */
+static bool is_interpreter(const char *exe)
+{
+	static const char *const names[] = { "bash", "busybox", "dash", "java", "lua", "node",
+					     "perl", "php",	"python", "ruby", "sh" };
+	const char *base = cw_base_name(exe);
+
+	for (size_t i = 0; i < CW_ARRAY_SIZE(names); i++) {
+		size_t len = strlen(names[i]);
+
+		if (strncmp(base, names[i], len))
+			continue;
+		len += strspn(base + len, "0123456789.-"); /* python3.11 */
+		if (!base[len])
+			return true;
+	}
+	return false;
+}
+
+/* What makes a grant wider than it looks, or older. */
+static void put_marks(struct writer *w, unsigned int first, uint64_t flagged)
+{
+	const struct cw_learn_use *u = ((const struct right *)cw_tally_at(w->rights, first))->who;
+	struct cw_buf *b = w->out;
+
+	if (flagged)
+		cw_buf_printf(b, "  # FLAGGED: the policy of that time did not grant %llu of "
+				 "this. Is it meant?\n", (unsigned long long)flagged);
+	if (is_interpreter(u->exe))
+		cw_buf_puts(b, "  # INTERPRETER: it does what a script says, and any script may "
+			       "say it.\n");
+	if (!u->sha256)
+		cw_buf_puts(b, "  # NO HASH was known: whatever stands at this path is granted.\n");
+	if (!u->unit && !u->container)
+		cw_buf_puts(b, "  # NO UNIT: whichever service runs this program is granted.\n");
+	if (was_replaced(w, first))
+		cw_buf_puts(b, "  # REPLACED: this executable was seen with several hashes. Keep "
+			       "those that are meant.\n");
+	if (u->container)
+		cw_buf_puts(b, "  # A container that is made anew has another id: its name may be "
+			       "better.\n");
+}
+
 /* In the words of who reads the policy: what was done, to each asset how often. */
 static void put_why(struct writer *w, unsigned int first, unsigned int end)
 {
@@ -350,17 +393,7 @@ static void put_why(struct writer *w, unsigned int first, unsigned int end)
 	}
 	if (end - first > RIGHTS_SHOWN)
 		cw_buf_printf(b, "  #   on %u more\n", end - first - RIGHTS_SHOWN);
-	if (flagged)
-		cw_buf_printf(b, "  # FLAGGED: the policy of that time did not grant %llu of "
-				 "this. Is it meant?\n", (unsigned long long)flagged);
-	if (!u->sha256)
-		cw_buf_puts(b, "  # NO HASH was known: whatever stands at this path is granted.\n");
-	if (was_replaced(w, first))
-		cw_buf_puts(b, "  # REPLACED: this executable was seen with several hashes. Keep "
-			       "those that are meant.\n");
-	if (u->container)
-		cw_buf_puts(b, "  # A container that is made anew has another id: its name may be "
-			       "better.\n");
+	put_marks(w, first, flagged);
 }
 
 static void put_condition(struct cw_buf *b, const char *key, const char *value)

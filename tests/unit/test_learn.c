@@ -83,6 +83,21 @@ static void test_least(void **state)
 	assert_learns(e, 1, "sha256:", false);
 }
 
+static void test_marks(void **state)
+{
+	struct cw_event e = by_motion();
+
+	(void)state;
+	assert_learns(&e, 1, "NO UNIT", false);
+	assert_learns(&e, 1, "INTERPRETER", false);
+	e.process.unit = NULL;
+	assert_learns(&e, 1, "NO UNIT", true);
+	e.process.exe = "/usr/bin/python3.11";
+	assert_learns(&e, 1, "INTERPRETER", true);
+	e.process.exe = "/usr/bin/shred";
+	assert_learns(&e, 1, "INTERPRETER", false);
+}
+
 static void test_people(void **state)
 {
 	struct cw_event e = by_motion();
@@ -208,9 +223,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random), cmocka_unit_test(test_least),
-		cmocka_unit_test(test_people), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_names),  cmocka_unit_test(test_flood),
-		cmocka_unit_test(test_nothing), cmocka_unit_test(test_long_names),
+		cmocka_unit_test(test_marks), cmocka_unit_test(test_people),
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_names),
+		cmocka_unit_test(test_flood), cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_long_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
