@@ -9,7 +9,11 @@
 
 #include "open.bpf.h"
 
-#define CW_FD_SCAN 256 /* higher descriptors are not followed over fork, exec and exit */
+/*
+ * Higher descriptors are not followed over fork and exec; at exit they are left to the agent, which
+ * says so (cw_kernel_sweep). A loop of 4096 has too many ways out for the verifier.
+ */
+#define CW_FD_SCAN 1024
 
 static __always_inline __u32 *holder_slot(__u32 tgid)
 {
@@ -156,16 +160,17 @@ __noinline int fd_inherit(__u32 from, __u32 to, __u32 fd)
 	d.flags = CW_FD_INHERITED;
 	d.since_ns = bpf_ktime_get_boot_ns();
 	fd_add(to, fd, &d);
-	return 0;
+	return 1;
 }
 
 /* All descriptors of the current process: those that are not what they were go. */
 static __noinline void fds_sweep(__u32 tgid, __u32 gone)
 {
-	if (!*holder_slot(tgid))
-		return;
-	for (__u32 fd = 0; fd < CW_FD_SCAN; fd++)
+	for (__u32 fd = 0; fd < CW_FD_SCAN; fd++) {
+		if (!*holder_slot(tgid))
+			break;
 		fd_check(tgid, fd, gone);
+	}
 }
 
 /*
@@ -176,12 +181,16 @@ SEC("raw_tp/sched_process_fork")
 int fork__descriptors(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *parent = (void *)ctx->args[0], *child = (void *)ctx->args[1];
-	__u32 from = BPF_CORE_READ(parent, tgid), to = BPF_CORE_READ(child, tgid);
+	__u32 from = BPF_CORE_READ(parent, tgid), to = BPF_CORE_READ(child, tgid), left;
 
-	if (from == to || !*holder_slot(from))
+	if (from == to)
 		return 0;
-	for (__u32 fd = 0; fd < CW_FD_SCAN; fd++)
-		fd_inherit(from, to, fd);
+	left = *holder_slot(from); /* at least its own */
+	for (__u32 fd = 0; fd < CW_FD_SCAN; fd++) {
+		if (!left)
+			break;
+		left -= fd_inherit(from, to, fd);
+	}
 	return 0;
 }
 
@@ -198,8 +207,14 @@ int exit__descriptors(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *task = (void *)ctx->args[0];
 
-	if (!BPF_CORE_READ(task, signal, live.counter))
-		fds_sweep(BPF_CORE_READ(task, tgid), 1);
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+
+	if (BPF_CORE_READ(task, signal, live.counter))
+		return 0;
+	fds_sweep(tgid, 1);
+	/* It may be another process that has the slot, too: the agent looks. */
+	if (*holder_slot(tgid))
+		__sync_fetch_and_add(&left_behind, 1);
 	return 0;
 }
 

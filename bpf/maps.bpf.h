@@ -56,6 +56,7 @@ __u32 inode_filter[CW_FILTER_SIZE] = {}; /* how many marks its inodes have; 0: a
 __u32 holders[CW_HOLDERS_SIZE] = {}; /* how many descriptors processes of this id mod size hold */
 __u32 touchers[CW_HOLDERS_SIZE] = {}; /* how many of this id mod size are in `touched` */
 __u32 open_filter[CW_OPENS_SIZE] = {}; /* how many watched open files have that slot */
+__u32 left_behind = 0; /* ends after which the holders' slot was not empty */
 __u64 filter_base = 0; /* the address of open_filter */
 __u32 touch_asset = CW_NO_ASSET; /* the agent's next open marks its inode as this asset's */
 __u32 touch_tid = 0; /* by this thread of the agent */

@@ -23,6 +23,7 @@
 #define CANARY_EVERY_NS	  (60 * CW_NSEC_PER_SEC)
 #define CANARY_PATIENCE_NS (5 * CW_NSEC_PER_SEC)
 #define OUTPUT_ROOM	  (1024 * 1024)
+#define OUTPUT_SPARE	  (OUTPUT_ROOM / 4)
 #define CLOSE_PATIENCE_MS 2000
 
 /* ---- time and messages ---- */
@@ -70,6 +71,8 @@ static void print(struct pipeline *p, const struct cw_event *e)
 		return;
 	/* A burst waits in the rings for a slow sink; before they are full, lines are dropped. */
 	cw_writer_set_patient(p->writer, cw_kernel_has_room(p->kernel));
+	/* A flood on recordings does not displace a camera: as in the rings. */
+	cw_writer_set_spare(p->writer, e->asset.kind == CW_ASSET_RECORDINGS ? OUTPUT_SPARE : 0);
 	if (p->printer.line.error)
 		cw_pipeline_say("out of memory, event %llu is not written",
 		    (unsigned long long)e->seq);
@@ -283,6 +286,16 @@ static void tell_trace(struct pipeline *p)
 		deliver_dropped(p, &dropped);
 }
 
+/* What ended without a word: on the tracepoint rung, descriptors of high numbers. */
+static void sweep(struct pipeline *p, uint64_t now)
+{
+	uint64_t n = cw_kernel_sweep(p->kernel);
+
+	if (n)
+		cw_pipeline_deliver_gap(p, "opens", n, p->swept_ns, now);
+	p->swept_ns = now;
+}
+
 static void tell_losses(struct pipeline *p)
 {
 	static const char *const names[] = {
@@ -300,6 +313,8 @@ static void tell_losses(struct pipeline *p)
 				cw_pipeline_deliver_gap(p, names[i], losses[i].count,
 							p->losses_since_ns,
 					    losses[i].last_ns);
+	if (losses[CW_LOSS_OPENS].count || cw_kernel_needs_sweep(p->kernel))
+		sweep(p, now);
 	/* That a folder came in may be among it. */
 	if (losses[CW_LOSS_FILES].count && !cw_kernel_tree_is_clean(p->kernel) &&
 	    !cw_watch_unstable(p->watch))
@@ -679,6 +694,7 @@ static void tell_skipped(struct pipeline *p)
 	p->skipped_since_ns = now;
 }
 
+/* What is done once a minute: the canary, and what nothing tells of. */
 static void run_canary(struct pipeline *p)
 {
 	uint64_t now = cw_pipeline_now();
@@ -693,6 +709,7 @@ static void run_canary(struct pipeline *p)
 	tell_skipped(p);
 	cw_trees_check_roots(p);
 	cw_tamper_mark(p);
+	sweep(p, now);
 	if (p->canary.fd < 0 || !p->canary.ino)
 		deliver_canary(p, false, "it has no object");
 	else

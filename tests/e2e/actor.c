@@ -8,8 +8,10 @@
  *   actor open FILE [WORD…]        open, close, end
  *   actor touch FILE N             open and close N times
  *   actor flood N FILE             start N processes, one after the other: actor open FILE NUMBER
+ *   actor crowd N EVERY FILE       fork N processes; every EVERY-th becomes: actor open FILE NUMBER
  *   actor refused FILE N           open it N times without success
  *   actor hold FILE                open, print "held", wait for the end of standard input
+ *   actor hold-many FILE N         the same, N times over
  *   actor truncate FILE SIZE       truncate(2), by path
  *   actor mapped FILE              open, map, close, print "mapped", wait as above
  *   actor serve KIND CMD…          print the port, then serve connections for ever:
@@ -36,6 +38,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -95,6 +98,28 @@ static int flood(long n, char *path)
 	return 0;
 }
 
+/* Most of them live for some hundred microseconds and do nothing. */
+static int crowd(long n, long every, char *path)
+{
+	char number[24];
+
+	for (long i = 1; i <= n; i++) {
+		pid_t pid = fork();
+		int status;
+
+		if (!pid && i % every)
+			_exit(0);
+		if (!pid) {
+			snprintf(number, sizeof(number), "%ld", i);
+			execl("/proc/self/exe", "actor", "open", path, number, NULL);
+			_exit(127);
+		}
+		if (pid < 0 || waitpid(pid, &status, 0) < 0 || status)
+			return die("child");
+	}
+	return 0;
+}
+
 static void wait_for_end(const char *word)
 {
 	char c;
@@ -117,6 +142,19 @@ static int hold(const char *path, int map)
 		close(fd);
 	}
 	wait_for_end(map ? "mapped" : "held");
+	return 0;
+}
+
+static int hold_many(const char *path, long n)
+{
+	struct rlimit limit = { .rlim_cur = (rlim_t)n + 16, .rlim_max = (rlim_t)n + 16 };
+
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		return die("setrlimit");
+	for (long i = 0; i < n; i++)
+		if (open(path, O_RDONLY) < 0)
+			return die(path);
+	wait_for_end("held");
 	return 0;
 }
 
@@ -279,6 +317,10 @@ int main(int argc, char **argv)
 		return be_refused(argv[2], atol(argv[3]));
 	if (!strcmp(verb, "flood") && argc > 3)
 		return flood(atol(argv[2]), argv[3]);
+	if (!strcmp(verb, "crowd") && argc > 4)
+		return crowd(atol(argv[2]), atol(argv[3]), argv[4]);
+	if (!strcmp(verb, "hold-many") && argc > 3)
+		return hold_many(argv[2], atol(argv[3]));
 	if (!strcmp(verb, "truncate") && argc > 3)
 		return truncate(argv[2], atol(argv[3])) ? die(argv[2]) : 0;
 	if (!strcmp(verb, "hold") || !strcmp(verb, "mapped"))

@@ -34,7 +34,10 @@ setup() {
 	echo picture >"$CLIP"
 }
 
-teardown() { host_teardown; }
+teardown() {
+	[[ -z ${PID_MAX:-} ]] || echo "$PID_MAX" >/proc/sys/kernel/pid_max
+	host_teardown
+}
 
 # serve KIND COMMAND…: sets PORT and SERVER.
 serve() {
@@ -226,4 +229,25 @@ is_remote() {
 	is_remote
 	is '.origin.seeded == true'
 	hopped_by
+}
+
+@test "process numbers that come back: no origin is stale" {
+	local crowd=${CROWD:-10000} remote
+	host_start
+	# Few numbers, so that each is soon of the one and soon of the other crowd.
+	PID_MAX=$(</proc/sys/kernel/pid_max)
+	echo $(($(ps -eL --no-headers | wc -l) + 2000)) >/proc/sys/kernel/pid_max
+	serve stdio "$ACTOR" crowd "$crowd" 50 "$CLIP"
+	call stay
+	remote=$BG_PID
+	"$ACTOR" crowd "$crowd" 50 "$CLIP"
+	tail -f -s 0.1 --pid="$remote" /dev/null
+	"$ACTOR" open "$CLIP" last
+	expect '.kind == "close" and .process.argv[3] == "last"'
+	count_is $((crowd / 50)) ".kind == \"open\" and .origin.peer == \"$PEER\" and
+		(.process.ancestors | any(.pid == $SERVER))"
+	count_is $((crowd / 50 + 1)) ".kind == \"open\" and .origin.type == \"service\" and
+		.origin.peer == null and (.process.ancestors | all(.pid != $SERVER))"
+	count_is $((crowd / 25 + 1)) '.kind == "open"'
+	count_is 0 '.kind == "gap"'
 }

@@ -58,6 +58,7 @@ struct cw_writer {
 	pthread_cond_t ended;
 	pthread_cond_t taken; /* room was made */
 	bool patient; /* of the caller alone */
+	size_t spare; /* the same */
 	bool stuck; /* nothing was, for as long as the caller waits */
 	size_t head, used;
 	struct target next; /* reopened, not yet in use */
@@ -462,7 +463,9 @@ int cw_writer_open(const char *path, size_t room, struct cw_writer **ret_writer)
 
 static bool has_room(const struct cw_writer *w, size_t len)
 {
-	return !w->broken && len <= w->room && sizeof(struct entry) + len <= w->room - w->used;
+	size_t room = w->room - w->spare;
+
+	return !w->broken && w->used + sizeof(struct entry) + len <= room;
 }
 
 /*
@@ -478,6 +481,11 @@ static void wait_for_room(struct cw_writer *w, size_t len)
 	       !w->stuck)
 		if (pthread_cond_timedwait(&w->taken, &w->lock, &until) == ETIMEDOUT)
 			w->stuck = true;
+}
+
+void cw_writer_set_spare(struct cw_writer *w, size_t spare)
+{
+	w->spare = spare < w->room / 2 ? spare : w->room / 2;
 }
 
 void cw_writer_set_patient(struct cw_writer *w, bool patient)

@@ -41,6 +41,11 @@ bool cw_writer_put(struct cw_writer *w, const char *data, size_t len, uint64_t b
  */
 void cw_writer_set_patient(struct cw_writer *w, bool patient);
 /*
+ * From now on a line finds the queue full when less than `spare` bytes (half of the queue at most)
+ * would be left: for those that come often, so that they do not displace the others.
+ */
+void cw_writer_set_spare(struct cw_writer *w, size_t spare);
+/*
  * True and the loss, if there was one and the queue has room again for the line that tells of it:
  * 8 KiB, or half of a smaller queue. Never true while the writer is broken.
  */

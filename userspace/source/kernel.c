@@ -2,6 +2,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -12,6 +13,8 @@
 #include "source/kernel.h"
 #include "source/ringbuf.h"
 
+#define BATCH		     64	 /* records of files before those of devices are looked for */
+#define CONSUME_MAX	     4096
 #define MODULE_PROGRAMS_MAX 2
 
 struct cw_kernel {
@@ -24,6 +27,7 @@ struct cw_kernel {
 	bool module_way; /* frames are counted by tracepoints of a module */
 	struct cw_loss_count told[CW_LOSS_MAX];
 	uint64_t told_skipped;
+	uint32_t left_behind; /* as it was at the last sweep */
 	cw_record_fn fn;
 	void *ctx;
 };
@@ -579,17 +583,18 @@ bool cw_kernel_has_room(const struct cw_kernel *k)
 
 int cw_kernel_consume(struct cw_kernel *k, cw_record_fn fn, void *ctx)
 {
-	int n = 0;
+	int n = 0, devices, files;
 
 	k->fn = fn;
 	k->ctx = ctx;
-	for (int i = 0; i < CW_RING_MAX; i++) {
-		int r = cw_ringbuf_consume(&k->ring[i], take_record, k);
-
-		if (r < 0)
-			return r;
-		n += r;
-	}
+	do {
+		devices = cw_ringbuf_consume(&k->ring[CW_RING_DEVICES], CONSUME_MAX, take_record,
+					     k);
+		files = cw_ringbuf_consume(&k->ring[CW_RING_FILES], BATCH, take_record, k);
+		if (devices < 0 || files < 0)
+			return devices < 0 ? devices : files;
+		n += devices + files;
+	} while (files == BATCH && n < CONSUME_MAX);
 	return n;
 }
 
@@ -649,6 +654,76 @@ void cw_kernel_each_task(struct cw_kernel *k, void (*fn)(void *ctx, const struct
 		if (!bpf_map__lookup_elem(k->skel->maps.tasks, &key, sizeof(key), &t, sizeof(t), 0))
 			fn(ctx, &t);
 	}
+}
+
+static bool fd_is_stale(struct cw_kernel *k, const struct cw_fd_key *key, const struct cw_fd *d)
+{
+	struct probes_bpf *s = k->skel;
+	struct cw_task t;
+
+	if (!bpf_map__lookup_elem(s->maps.tasks, &key->tgid, sizeof(key->tgid), &t, sizeof(t), 0))
+		return t.start_ns > d->since_ns;
+	/* It may still be there as a zombie. */
+	if (!bpf_map__lookup_elem(s->maps.ended, &key->tgid, sizeof(key->tgid), &t, sizeof(t), 0))
+		return true;
+	return kill((pid_t)key->tgid, 0) && errno == ESRCH;
+}
+
+/* As address_slot() of the kernel side. */
+static uint32_t *filter_slot(struct probes_bpf *s, uint64_t file)
+{
+	uint64_t n = file - s->bss->filter_base;
+
+	return &s->bss->open_filter[((n >> 6) ^ (n >> 22)) % CW_ARRAY_SIZE(s->bss->open_filter)];
+}
+
+static void forget_fd(struct cw_kernel *k, const struct cw_fd_key *key, const struct cw_fd *d)
+{
+	struct probes_bpf *s = k->skel;
+	struct cw_open open;
+
+	if (bpf_map__delete_elem(s->maps.fds, key, sizeof(*key), 0))
+		return;
+	__atomic_fetch_sub(&s->bss->holders[key->tgid % CW_ARRAY_SIZE(s->bss->holders)], 1,
+			   __ATOMIC_RELAXED);
+	if (bpf_map__lookup_elem(s->maps.opens, &d->file, sizeof(d->file), &open, sizeof(open),
+				 0) ||
+	    open.open_id != d->open_id)
+		return;
+	if (open.refs > 1) {
+		open.refs--;
+		bpf_map__update_elem(s->maps.opens, &d->file, sizeof(d->file), &open, sizeof(open),
+				     BPF_EXIST);
+	} else if (!bpf_map__delete_elem(s->maps.opens, &d->file, sizeof(d->file), 0)) {
+		__atomic_fetch_sub(filter_slot(s, d->file), 1, __ATOMIC_RELAXED);
+	}
+}
+
+bool cw_kernel_needs_sweep(const struct cw_kernel *k)
+{
+	return k->left_behind != k->skel->bss->left_behind;
+}
+
+uint64_t cw_kernel_sweep(struct cw_kernel *k)
+{
+	struct bpf_map *fds = k->skel->maps.fds;
+	struct cw_fd_key key, next;
+	struct cw_fd d;
+	uint64_t n = 0;
+	int r;
+
+	k->left_behind = k->skel->bss->left_behind;
+	r = bpf_map__get_next_key(fds, NULL, &key, sizeof(key));
+
+	for (; !r; key = next) {
+		r = bpf_map__get_next_key(fds, &key, &next, sizeof(next));
+		if (bpf_map__lookup_elem(fds, &key, sizeof(key), &d, sizeof(d), 0) ||
+		    !fd_is_stale(k, &key, &d))
+			continue;
+		forget_fd(k, &key, &d);
+		n++;
+	}
+	return n;
 }
 
 int cw_kernel_set_conn(struct cw_kernel *k, uint32_t tgid, uint64_t start_ns,

@@ -52,8 +52,19 @@ bool cw_kernel_tree_is_clean(const struct cw_kernel *k);
 bool cw_kernel_has_room(const struct cw_kernel *k);
 int cw_kernel_fd(const struct cw_kernel *k);
 typedef int (*cw_record_fn)(void *ctx, const struct cw_record *r, size_t size);
-/* Hands every waiting record to `fn`, the devices' first. Negative errno, or how many. */
+/*
+ * Hands waiting records to `fn`, some thousands at most, and the devices' first all along: a flood
+ * of the others neither keeps them waiting nor the caller. Negative errno, or how many.
+ */
 int cw_kernel_consume(struct cw_kernel *k, cw_record_fn fn, void *ctx);
+
+/*
+ * Forgets descriptors of processes that are gone: those above what the program at exit looks at,
+ * and those whose end was lost. Returns how many there were; their close was not told.
+ */
+uint64_t cw_kernel_sweep(struct cw_kernel *k);
+/* True if a process has ended since that may have left some. */
+bool cw_kernel_needs_sweep(const struct cw_kernel *k);
 
 /* Losses since the last call, by class (CW_LOSS_MAX entries). True if there are any. */
 bool cw_kernel_take_losses(struct cw_kernel *k, struct cw_loss_count ret_losses[CW_LOSS_MAX]);

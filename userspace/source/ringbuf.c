@@ -102,15 +102,16 @@ static long take(struct cw_ringbuf *r, unsigned long pos, int (*fn)(void *, void
 	return (long)whole;
 }
 
-int cw_ringbuf_consume(struct cw_ringbuf *r, int (*fn)(void *ctx, void *data, size_t size),
-		       void *ctx)
+int cw_ringbuf_consume(struct cw_ringbuf *r, int most,
+		       int (*fn)(void *ctx, void *data, size_t size), void *ctx)
 {
 	unsigned long pos = __atomic_load_n(r->consumer, __ATOMIC_ACQUIRE), end;
 	long step = 1;
 	int n = 0;
 
-	while (step > 0 && pos < (end = __atomic_load_n(r->producer, __ATOMIC_ACQUIRE)))
-		while (step > 0 && pos < end) {
+	while (step > 0 && n < most &&
+	       pos < (end = __atomic_load_n(r->producer, __ATOMIC_ACQUIRE)))
+		while (step > 0 && n < most && pos < end) {
 			step = take(r, pos, fn, ctx, &n);
 			if (step <= 0)
 				break;

@@ -25,10 +25,10 @@ int cw_ringbuf_open(struct cw_ringbuf *r, int fd, size_t size);
 size_t cw_ringbuf_fill(const struct cw_ringbuf *r);
 void cw_ringbuf_close(struct cw_ringbuf *r);
 /*
- * Hands over every record that is there, and those that come meanwhile. Returns how many, or a
- * negative errno. The bytes are `fn`'s until it returns.
+ * Hands over the records that are there, and those that come meanwhile, `most` at most. Returns how
+ * many, or a negative errno. The bytes are `fn`'s until it returns.
  */
-int cw_ringbuf_consume(struct cw_ringbuf *r, int (*fn)(void *ctx, void *data, size_t size),
-		       void *ctx);
+int cw_ringbuf_consume(struct cw_ringbuf *r, int most,
+		       int (*fn)(void *ctx, void *data, size_t size), void *ctx);
 
 #endif
