@@ -243,6 +243,10 @@ static void put(struct sim *s)
 {
 	struct cw_recorder_loss tried;
 
+	if (!s->recorder) {
+		s->n++;
+		return;
+	}
 	while (!cw_recorder_event(s->recorder, &s->e))
 		poll(NULL, 0, 1);
 	/* Nothing was lost: it was tried again. */
@@ -631,7 +635,7 @@ static int write_policy(const char *path, bool limits)
 struct options {
 	const char *output, *policy, *keys;
 	uint64_t events, days, seed, segments;
-	bool limits;
+	bool limits, dry;
 };
 
 static int begin_segment(struct sim *s, const struct options *o, uint64_t segment)
@@ -658,6 +662,8 @@ static int begin_segment(struct sim *s, const struct options *o, uint64_t segmen
 	snprintf(boot, sizeof(boot), "3881f880-af78-4449-a4d7-7c22%08x", s->boot);
 	c.boot_ns = s->boot_ns;
 	c.wall_ns = s->boot_ns + s->offset_ns;
+	if (o->dry)
+		return 0;
 	e = cw_recorder_open(&c, &notes, &s->recorder);
 	fputs(notes.data ? notes.data : "", stderr);
 	return e;
@@ -673,7 +679,7 @@ static int run(struct sim *s, const struct options *o, const char *text, size_t 
 		e = begin_segment(s, o, i);
 		if (e)
 			return e;
-		if (text && !cw_recorder_policy(s->recorder, false, o->policy, text, len))
+		if (text && s->recorder && !cw_recorder_policy(s->recorder, false, o->policy, text, len))
 			e = -EIO;
 		start_agent(s);
 		while (s->n + 1 < until) {
@@ -728,11 +734,11 @@ static int generate(const struct options *o)
 static int usage(int status)
 {
 	fputs("Usage: generate -o FILE [--events N] [--days D] [--seed S] [--segments K]\n"
-	      "                [--policy FILE [--limits]] [--keys DIR]\n"
+	      "                [--policy FILE [--limits]] [--keys DIR] [--dry]\n"
 	      "\n"
 	      "A made-up trace. --policy writes a policy of 50 grants, which the trace holds too;\n"
 	      "--limits: some of its grants have limits. --segments: several files, FILE the last\n"
-	      "of them, the hub restarted at every other one.\n", status ? stderr : stdout);
+	      "of them, the hub restarted at every other one. --dry: all but the trace.\n", status ? stderr : stdout);
 	return status;
 }
 
@@ -745,6 +751,7 @@ int main(int argc, char **argv)
 		{ "segments", required_argument, NULL, 'n' },
 		{ "policy", required_argument, NULL, 'p' },
 		{ "limits", no_argument, NULL, 'l' },
+		{ "dry", no_argument, NULL, 'D' },
 		{ "keys", required_argument, NULL, 'k' },
 		{ "output", required_argument, NULL, 'o' },
 		{ "help", no_argument, NULL, 'h' },
@@ -768,6 +775,8 @@ int main(int argc, char **argv)
 			o.limits = true;
 		else if (c == 'k')
 			o.keys = optarg;
+		else if (c == 'D')
+			o.dry = true;
 		else if (c == 'o')
 			o.output = optarg;
 		else
