@@ -679,7 +679,8 @@ static int run(struct sim *s, const struct options *o, const char *text, size_t 
 		e = begin_segment(s, o, i);
 		if (e)
 			return e;
-		if (text && s->recorder && !cw_recorder_policy(s->recorder, false, o->policy, text, len))
+		if (text && s->recorder &&
+		    !cw_recorder_policy(s->recorder, false, o->policy, text, len))
 			e = -EIO;
 		start_agent(s);
 		while (s->n + 1 < until) {
@@ -738,7 +739,8 @@ static int usage(int status)
 	      "\n"
 	      "A made-up trace. --policy writes a policy of 50 grants, which the trace holds too;\n"
 	      "--limits: some of its grants have limits. --segments: several files, FILE the last\n"
-	      "of them, the hub restarted at every other one. --dry: all but the trace.\n", status ? stderr : stdout);
+	      "of them, the hub restarted at every other one. --dry: all but the trace.\n",
+	      status ? stderr : stdout);
 	return status;
 }
 

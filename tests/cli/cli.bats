@@ -103,6 +103,11 @@ says() {
 		--duration 5s
 		--duration 99999999999
 		--rung ladder
+		--trace-size 64X
+		--trace-age 1y
+		--trace-budget 0
+		--keep soon
+		--keep-size -1
 		surplus
 	END
 }

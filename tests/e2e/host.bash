@@ -114,10 +114,10 @@ first_line() {
 }
 
 host_teardown() {
-	local pid
+	local pid status=0
 
 	[[ -n ${W:-} ]] || return 0
-	e2e_teardown
+	e2e_teardown || status=1
 	for pid in "${BACKGROUND[@]}"; do
 		kill -KILL "$pid" 2>/dev/null || true
 	done
@@ -128,4 +128,5 @@ host_teardown() {
 	[[ -n ${BATS_TEST_COMPLETED:-} ]] ||
 		printf 'reproduce: sudo env CAMWARDEN=%s bats --filter %q %s\n' "$CAMWARDEN" \
 			"$BATS_TEST_DESCRIPTION" "$BATS_TEST_FILENAME"
+	return "$status"
 }

@@ -7,7 +7,9 @@
 # Around the agent:
 #   cw_start [ARGUMENT…]          camwarden run --all --format json in the background; returns when
 #                                 its canary has come through, so that nothing after it is missed
-#   stop_camwarden [SIGNAL]       TERM unless told; sets CW_STATUS to its exit status
+#   stop_camwarden [SIGNAL]       TERM unless told; sets CW_STATUS to its exit status. Then a replay
+#                                 of the trace that cw_start had it write has to print the same
+#                                 lines, byte for byte; CW_DIFFERS says where it did not
 #   wait_event FILTER [SECONDS]   the first event (after mark_events) that jq's FILTER selects; it
 #                                 may have been there already. Prints it; 1 when the time is up
 #   events FILTER                 all that it selects so far, one a line
@@ -31,11 +33,20 @@ CW_START_LIMIT=${CW_START_LIMIT:-60}
 CW_EVENT_LIMIT=${CW_EVENT_LIMIT:-10}
 CW_PID=
 CW_STATUS=
+CW_TRACE=
+CW_DIFFERS=
+CW_REPLAYS=0
 
 cw_start() {
 	local arguments=(run --all --format json "$@")
 
 	CW_DIR=${BATS_TEST_TMPDIR:-${CW_DIR:-$(mktemp -d)}}
+	CW_TRACE=
+	if [[ " $* " != *" --trace "* ]]; then
+		CW_TRACE=$CW_DIR/live.trace
+		rm -f "$CW_TRACE"
+		arguments+=(--trace "$CW_TRACE" --keys "$CW_DIR/live.keys")
+	fi
 	CW_EVENTS=$CW_DIR/events.json
 	CW_LOG=$CW_DIR/camwarden.log
 	CW_MARK=0
@@ -90,7 +101,22 @@ stop_camwarden() {
 	CW_STATUS=0
 	wait "$CW_PID" || CW_STATUS=$?
 	CW_PID=
-	((CW_STATUS < 3))
+	((CW_STATUS < 3)) || return 1
+	cw_replay_live
+}
+
+# What did not fit into output or trace is missing there, and both say so.
+cw_replay_live() {
+	local difference
+
+	[[ -s $CW_TRACE ]] || return 0
+	! grep -q '"kind":"gap".*"class":"\(output\|trace\)"' "$CW_EVENTS" || return 0
+	CW_REPLAYS=$((CW_REPLAYS + 1))
+	difference=$("$CAMWARDEN" replay --all --format json "$CW_TRACE" 2>&1 |
+		cmp - "$CW_EVENTS" 2>&1) || {
+		CW_DIFFERS="a replay of $CW_TRACE is not what was printed: $difference"
+		echo "$CW_DIFFERS" >&2
+	}
 }
 
 cw_report() {
@@ -110,6 +136,7 @@ cw_report() {
 e2e_teardown() {
 	stop_camwarden TERM || true
 	[[ -n ${BATS_TEST_COMPLETED:-} ]] || cw_report
+	[[ -z $CW_DIFFERS ]]
 }
 
 # --- in a guest ---------------------------------------------------------------------------------
@@ -172,7 +199,13 @@ scenario() {
 	rm -f "$output" "$CW_SKIP_REASON"
 }
 
+replays_are_same() {
+	[[ -z $CW_DIFFERS ]] || fail "$CW_DIFFERS"
+	((CW_REPLAYS)) || skip_scenario "nothing was printed and recorded without a loss"
+}
+
 scenarios_done() {
+	scenario "a replay prints what was printed live, byte for byte" replays_are_same
 	printf '1..%d\n' "$CW_SCENARIOS"
 	exit $((CW_FAILED > 0))
 }

@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "sink/json.h"
+#include "trace_jobs.h"
 #include "trace/verify.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -81,9 +82,48 @@ static void verify_file(const char *name)
 	cw_trace_reader_free(r);
 }
 
+/* The way of the verbs: blocks by threads, some of the processes unwanted. */
+static bool is_odd(const void *ctx, const struct cw_process *p, const struct cw_origin *o)
+{
+	(void)ctx;
+	(void)o;
+	return p->pid & 1;
+}
+
+static void read_jobs(const char *name)
+{
+	static struct cw_jobs *jobs;
+	struct cw_trace_reader *r = NULL;
+	struct cw_job_rules rules = { .policies = true, .filter = { .until_ns = UINT64_MAX,
+								    .process = is_odd } };
+	struct cw_trace_policy policy;
+	struct cw_trace_view view;
+	struct cw_event *e;
+	struct cw_job *job;
+	uint64_t sum = 0;
+	int got;
+
+	if (!jobs && cw_jobs_new(&jobs))
+		abort();
+	if (cw_trace_reader_open(name, on_problem, &sum, &r))
+		return;
+	rules.file = cw_trace_reader_head(r);
+	while (cw_trace_reader_events(r, &view) == 1) {
+		if (cw_jobs_give(jobs, &rules, &view, &job))
+			abort();
+		while ((got = cw_jobs_next(jobs, job, &e, &policy)) > 0)
+			if (got == 1)
+				use(e);
+		cw_trace_reader_decoded(r, cw_job_head(job), got, cw_job_unknown(job));
+		cw_jobs_done(jobs, job);
+	}
+	cw_trace_reader_free(r);
+}
+
 static void read_bytes(const uint8_t *data, size_t size)
 {
 	static int fd = -1;
+	struct cw_trace_survey survey;
 	char name[64];
 
 	if (fd < 0)
@@ -94,6 +134,9 @@ static void read_bytes(const uint8_t *data, size_t size)
 	read_file(name, false);
 	read_file(name, true);
 	verify_file(name);
+	read_jobs(name);
+	if (!cw_trace_survey(name, &survey) && survey.bytes != size)
+		abort();
 }
 
 /* type, flags, two bytes of length, content; again and again. */
