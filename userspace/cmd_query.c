@@ -98,6 +98,24 @@ static bool keep(const void *ctx, const struct cw_event *e)
 	return e->kind == CW_KIND_GAP || is_found(ctx, e);
 }
 
+/* Where there is no process it may be a gap. */
+static bool keep_process(const void *ctx, const struct cw_process *p, const struct cw_origin *o)
+{
+	const struct options *options = ctx;
+	struct cw_event e = { .process = *p, .origin = *o };
+
+	return !p->pid || cw_filter_may_take(options->filter, &e, CW_FACT_OF_PROCESS);
+}
+
+static bool keep_asset(const void *ctx, const struct cw_asset *a)
+{
+	const struct options *options = ctx;
+	struct cw_event e = { .asset = *a };
+
+	return a->kind == CW_ASSET_NONE ||
+	       cw_filter_may_take(options->filter, &e, CW_FACT_OF_ASSET);
+}
+
 static void count_gap(struct query *q, const struct cw_event *e)
 {
 	const struct cw_detail *lost = cw_event_detail(e, "lost");
@@ -286,8 +304,8 @@ static void say_what_is_missing(const struct query *q, const struct cw_traces *t
 		fprintf(stderr, "camwarden query: more than %u groups (or %u MiB of names): the "
 			"rest is in one of its own\n", CW_GROUPS_MAX, CW_GROUP_TEXT_MAX >> 20);
 	if (q->groups && cw_groups_uncounted(q->groups))
-		fprintf(stderr, "camwarden query: more than %u objects: counts with >= are at "
-			"least that\n", CW_DISTINCT_MAX);
+		fprintf(stderr, "camwarden query: more than %u recordings (or %u devices): counts "
+			"with >= are at least that\n", CW_DISTINCT_MAX, CW_DISTINCT_DEVICES_MAX);
 	if (cw_traces_unjudged(t) && cw_filter_asks_verdict(q->o->filter))
 		fputs("camwarden query: a trace has no policy (camwarden record); give one by "
 		      "--policy\n", stderr);
@@ -472,6 +490,7 @@ int cw_cmd_query(int argc, char **argv)
 	};
 	static const struct cw_verb verb = { "query", help, ":h", options, take };
 	struct options o = { .traces = { .verb = verb.name, .judge = true, .keep = keep,
+					 .keep_process = keep_process, .keep_asset = keep_asset,
 					 .until_ns = UINT64_MAX },
 			     .limit = UINT64_MAX };
 	int status = cw_read_options(&verb, &o, argc, argv);

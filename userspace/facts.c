@@ -62,10 +62,32 @@ int cw_fact_find(const char *name)
 	return -ENOENT;
 }
 
-bool cw_fact_is_judged(enum cw_fact f)
+enum cw_fact_part cw_fact_part(enum cw_fact f)
 {
-	return f == CW_FACT_ASSET || f == CW_FACT_CLASS || f == CW_FACT_SEVERITY ||
-	       f == CW_FACT_DECISION || f == CW_FACT_GRANT;
+	switch (f) {
+	case CW_FACT_ASSET:
+	case CW_FACT_PATH:
+	case CW_FACT_INODE:
+		return CW_FACT_OF_ASSET;
+	case CW_FACT_CLASS:
+	case CW_FACT_SEVERITY:
+	case CW_FACT_DECISION:
+	case CW_FACT_GRANT:
+		return CW_FACT_OF_VERDICT;
+	case CW_FACT_KIND:
+	case CW_FACT_PROBE:
+	case CW_FACT_HUB:
+	case CW_FACT_BOOT:
+	case CW_FACT_TIME:
+	case CW_FACT_HOURS:
+	case CW_FACT_SEQ:
+	case CW_FACT_FRAMES:
+	case CW_FACT_BYTES:
+	case CW_FACT_SECONDS:
+		return CW_FACT_OF_EVENT;
+	default:
+		return CW_FACT_OF_PROCESS;
+	}
 }
 
 static const char *person(const char *name, uint32_t uid, char room[CW_FACT_ROOM])

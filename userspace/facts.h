@@ -66,8 +66,14 @@ const char *cw_fact_name(enum cw_fact f);
 enum cw_fact_type cw_fact_type(enum cw_fact f);
 /* The fact of that name, or -ENOENT. */
 int cw_fact_find(const char *name);
-/* True if it is not known before the event was judged. */
-bool cw_fact_is_judged(enum cw_fact f);
+/* The part of an event that it is in: what is known of it before the whole event is. */
+enum cw_fact_part {
+	CW_FACT_OF_PROCESS = 1 << 0,
+	CW_FACT_OF_ASSET = 1 << 1,
+	CW_FACT_OF_EVENT = 1 << 2,
+	CW_FACT_OF_VERDICT = 1 << 3, /* also the name of an asset, which the policy may change */
+};
+enum cw_fact_part cw_fact_part(enum cw_fact f);
 
 /*
  * The fact as text, raw, in the event or in `room`; NULL: unknown. Of a person without a name the

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Owns the compiled filter; filter_parse.c reads the language. */
+#include <limits.h>
+
 #include "filter_nodes.h"
 #include "sink/text.h"
 
@@ -8,7 +10,7 @@ enum answer { NO, MAYBE, YES };
 struct question {
 	const struct cw_filter *filter;
 	const struct cw_event *event;
-	bool judged;
+	unsigned int parts; /* that are known */
 };
 
 /* ---- nodes ---- */
@@ -86,7 +88,7 @@ bool cw_filter_asks(const struct cw_filter *f, enum cw_fact fact)
 bool cw_filter_asks_verdict(const struct cw_filter *f)
 {
 	for (int i = 0; i < CW_FACT_MAX; i++)
-		if (f->asks[i] && i != CW_FACT_ASSET && cw_fact_is_judged((enum cw_fact)i))
+		if (f->asks[i] && cw_fact_part((enum cw_fact)i) == CW_FACT_OF_VERDICT)
 			return true;
 	return false;
 }
@@ -299,6 +301,15 @@ static const char *new_name(const struct cw_event *e)
 	return to && to->type == CW_DETAIL_STRING ? to->s : NULL;
 }
 
+/* A recording may be about to get a name that is not known yet. */
+static enum answer not_this_path(const struct question *q)
+{
+	enum cw_asset_kind kind = q->event->asset.kind;
+
+	return (kind == CW_ASSET_RECORDINGS || kind == CW_ASSET_SHM) &&
+	       !(q->parts & CW_FACT_OF_EVENT) ? MAYBE : NO;
+}
+
 /* Any of its names, also the one that it just got. */
 static bool object_has_path(const struct cw_filter_value *v, const struct cw_event *e)
 {
@@ -326,12 +337,12 @@ static enum answer ask_object(const struct question *q, const struct cw_filter_v
 	if (e->asset.kind == CW_ASSET_NONE)
 		return NO;
 	if (v->form == CW_FILTER_BELOW)
-		return object_has_path(v, e) ? YES : NO;
+		return object_has_path(v, e) ? YES : not_this_path(q);
 	if (v->form == CW_FILTER_ASSET_KIND && v->number == e->asset.kind)
 		return YES;
 	if (v->form == CW_FILTER_PATTERN && object_is_like(v, e))
 		return YES;
-	if (!q->judged) /* the policy may give it that name */
+	if (!(q->parts & CW_FACT_OF_VERDICT)) /* the policy may give it that name */
 		return MAYBE;
 	if (v->form == CW_FILTER_PATTERN)
 		return name && cw_policy_glob(v->text, name, false) ? YES : NO;
@@ -447,7 +458,7 @@ static enum answer ask_test(const struct question *q, const struct cw_filter_nod
 {
 	enum answer best = NO, a;
 
-	if (!q->judged && n->fact != CW_FACT_ASSET && cw_fact_is_judged(n->fact))
+	if (!(q->parts & cw_fact_part(n->fact)))
 		return MAYBE;
 	for (const struct cw_filter_value *v = n->values; v && best != YES; v = v->next) {
 		a = n->fact == CW_FACT_ASSET ? ask_object(q, v) :
@@ -464,9 +475,11 @@ static enum answer ask_known(const struct question *q, enum cw_fact fact)
 	uint64_t n;
 	double d;
 
-	if (!q->judged && cw_fact_is_judged(fact))
+	if (!(q->parts & cw_fact_part(fact)))
 		return MAYBE;
 	switch (cw_fact_type(fact)) {
+	case CW_FACT_OBJECT:
+		return e->asset.kind != CW_ASSET_NONE ? YES : NO;
 	case CW_FACT_WORD:
 		return fact == CW_FACT_KIND || cw_fact_word(fact, e) ? YES : NO;
 	case CW_FACT_MOMENT:
@@ -506,6 +519,8 @@ static enum answer ask(const struct question *q, const struct cw_filter_node *n)
 	case CW_FILTER_KNOWN:
 		return ask_known(q, n->fact);
 	case CW_FILTER_DENIED:
+		if (!(q->parts & CW_FACT_OF_EVENT))
+			return MAYBE;
 		return q->event->result < 0 || q->event->kind == CW_KIND_DENIED ? YES : NO;
 	}
 	return NO;
@@ -513,14 +528,14 @@ static enum answer ask(const struct question *q, const struct cw_filter_node *n)
 
 bool cw_filter_takes(const struct cw_filter *f, const struct cw_event *e)
 {
-	struct question q = { f, e, true };
+	struct question q = { f, e, UINT_MAX };
 
 	return ask(&q, f->root) == YES;
 }
 
-bool cw_filter_may_take(const struct cw_filter *f, const struct cw_event *e)
+bool cw_filter_may_take(const struct cw_filter *f, const struct cw_event *e, unsigned int parts)
 {
-	struct question q = { f, e, false };
+	struct question q = { f, e, parts };
 
 	return ask(&q, f->root) != NO;
 }

@@ -37,8 +37,11 @@ int cw_filter_option(struct cw_filter *f, enum cw_fact fact, const char *values,
 int cw_filter_denied(struct cw_filter *f);
 
 bool cw_filter_takes(const struct cw_filter *f, const struct cw_event *e);
-/* Of an event that was not judged yet: false if it cannot be taken, whatever the verdict. */
-bool cw_filter_may_take(const struct cw_filter *f, const struct cw_event *e);
+/*
+ * Of an event of which only these parts are known (enum cw_fact_part, together): false if it cannot
+ * be taken, whatever the rest is.
+ */
+bool cw_filter_may_take(const struct cw_filter *f, const struct cw_event *e, unsigned int parts);
 /* Does it look at that fact? */
 bool cw_filter_asks(const struct cw_filter *f, enum cw_fact fact);
 /* Does it look at anything that only a policy can say? */

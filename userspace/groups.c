@@ -20,7 +20,8 @@ struct group {
 	size_t name_len;
 	uint64_t events, flags;
 	uint64_t recordings, cameras, microphones;
-	bool at_least;	   /* one that is distinct could not be counted */
+	bool at_least;	       /* a recording that is distinct could not be counted */
+	bool devices_at_least; /* the same of cameras and microphones */
 	uint32_t running;  /* captures that began and did not end, as far as it was seen */
 	double seconds;	   /* of captures that ended */
 	uint64_t first_ns, last_ns;
@@ -49,7 +50,7 @@ struct cw_groups {
 	uint32_t *slots; /* index + 1 of a group */
 	size_t n_slots;
 	struct seen *seen;
-	size_t n_seen, n_seen_slots;
+	size_t n_seen, n_seen_slots, n_seen_devices;
 	struct capture captures[CAPTURES_MAX]; /* that run; what finds no room runs for ever */
 	unsigned int n_captures;
 	struct cw_buf names, name;
@@ -301,7 +302,7 @@ static int grow_seen(struct cw_groups *g)
 	size_t n = g->n_seen_slots ? g->n_seen_slots * 2 : 1024;
 	struct seen *old = g->seen, *seen;
 
-	if (g->n_seen * 2 < g->n_seen_slots)
+	if (g->n_seen * 4 < g->n_seen_slots * 3)
 		return 0;
 	seen = calloc(n, sizeof(*seen));
 	if (!seen)
@@ -322,7 +323,7 @@ static int grow_seen(struct cw_groups *g)
 }
 
 /* 1: the group touches it for the first time; 0: not; -ENOSPC: nobody can say any more. */
-static int see(struct cw_groups *g, size_t group, uint64_t a, uint64_t b)
+static int see(struct cw_groups *g, size_t group, uint64_t a, uint64_t b, bool device)
 {
 	size_t at;
 	int r = grow_seen(g);
@@ -333,10 +334,12 @@ static int see(struct cw_groups *g, size_t group, uint64_t a, uint64_t b)
 	for (; g->seen[at].used; at = (at + 1) & (g->n_seen_slots - 1))
 		if (g->seen[at].a == a && g->seen[at].b == b && g->seen[at].group == group)
 			return 0;
-	if (g->n_seen >= CW_DISTINCT_MAX)
+	if (device ? g->n_seen_devices >= CW_DISTINCT_DEVICES_MAX :
+		     g->n_seen - g->n_seen_devices >= CW_DISTINCT_MAX)
 		return -ENOSPC;
 	g->seen[at] = (struct seen){ a, b, (uint32_t)group, 1 };
 	g->n_seen++;
+	g->n_seen_devices += device;
 	return 1;
 }
 
@@ -366,7 +369,7 @@ static int see_object(struct cw_groups *g, size_t group, const struct cw_event *
 	name = name ? name : "";
 	key = hash(g->key[0], &id, sizeof(id));
 	return see(g, group, hash(key, name, strlen(name)),
-		   hash(hash(g->key[1], &id, sizeof(id)), name, strlen(name)));
+		   hash(hash(g->key[1], &id, sizeof(id)), name, strlen(name)), !file);
 }
 
 static int count_object(struct cw_groups *g, size_t i, const struct cw_event *e)
@@ -393,7 +396,11 @@ static int count_object(struct cw_groups *g, size_t i, const struct cw_event *e)
 		return 0; /* it was not touched, or is no recording */
 	r = see_object(g, i, e);
 	if (r == -ENOSPC) {
-		group->at_least = g->uncounted = true;
+		g->uncounted = true;
+		if (e->asset.kind == CW_ASSET_RECORDINGS)
+			group->at_least = true;
+		else
+			group->devices_at_least = true;
 		return 0;
 	}
 	*count += r == 1;
@@ -655,8 +662,8 @@ void cw_groups_row(const struct cw_groups *g, size_t i, struct cw_table *t)
 	cw_table_number(t, group->events, false);
 	cw_table_number(t, group->flags, false);
 	cw_table_number(t, group->recordings, group->at_least);
-	cw_table_number(t, group->cameras, group->at_least);
-	cw_table_number(t, group->microphones, group->at_least);
+	cw_table_number(t, group->cameras, group->devices_at_least);
+	cw_table_number(t, group->microphones, group->devices_at_least);
 	cw_table_real(t, group->seconds / 60, group->running > 0);
 	cw_groups_time(t, g->form, group->first_ns, g->offset_s);
 	cw_groups_time(t, g->form, group->last_ns, g->offset_s);

@@ -2,7 +2,8 @@
 /*
  * Events by who, what or when: how many, and how far they reach. Memory is bounded, whatever the
  * events are: beyond CW_GROUPS_MAX groups what is new goes to one of its own, and beyond
- * CW_DISTINCT_MAX objects a count is marked as "at least".
+ * CW_DISTINCT_MAX recordings, or CW_DISTINCT_DEVICES_MAX cameras and microphones, a count is marked
+ * as "at least".
  */
 #ifndef CW_GROUPS_H
 #define CW_GROUPS_H
@@ -12,7 +13,8 @@
 
 #define CW_GROUPS_MAX	   65536
 #define CW_GROUP_TEXT_MAX  (32u << 20) /* bytes of the names of all groups */
-#define CW_DISTINCT_MAX	   (1u << 20) /* objects, each counted in each group that touched it */
+#define CW_DISTINCT_MAX	   (1u << 20) /* recordings, each counted in each group that touched it */
+#define CW_DISTINCT_DEVICES_MAX 65536
 #define CW_GROUP_LEVELS	   4
 
 enum cw_group_by {

@@ -102,11 +102,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		g = NULL; /* one too deep */
 	for (unsigned int i = 0; i < 256; i++) {
 		struct cw_event e = event(i);
-		bool may = cw_filter_may_take(f, &e), takes;
+		bool may[16], takes;
+
+		for (unsigned int parts = 0; parts < 16; parts++)
+			may[parts] = cw_filter_may_take(f, &e, parts & ~CW_FACT_OF_VERDICT);
 
 		judge(&e, i);
 		takes = cw_filter_takes(f, &e);
-		assert(may || !takes);
+		for (unsigned int parts = 0; parts < 16; parts++)
+			assert(may[parts] || !takes);
 		assert(!g || cw_filter_takes(g, &e) == !takes);
 	}
 	cw_filter_free(f);

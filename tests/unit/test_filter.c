@@ -50,7 +50,8 @@ static bool takes(const char *where, const struct cw_event *e)
 		fail_msg("%s: %s", where, error.data);
 	r = cw_filter_takes(f, e);
 	if (r)
-		assert_true(cw_filter_may_take(f, e));
+		for (unsigned int parts = 0; parts < 16; parts++)
+			assert_true(cw_filter_may_take(f, e, parts));
 	cw_filter_free(f);
 	return r;
 }
@@ -232,8 +233,49 @@ static void test_unjudged(void **state)
 
 		assert_int_equal(cw_filter_new(0, &f), 0);
 		assert_int_equal(cw_filter_where(f, cases[i].where, &error), 0);
-		if (cw_filter_may_take(f, &a) != cases[i].may)
+		if (cw_filter_may_take(f, &a, ~(unsigned int)CW_FACT_OF_VERDICT) != cases[i].may)
 			fail_msg("%s", cases[i].where);
+		cw_filter_free(f);
+	}
+}
+
+/* A process, or an asset, is left out only if no event of it can be taken. */
+static void test_parts(void **state)
+{
+	static const struct {
+		const char *where;
+		bool process, asset;
+	} cases[] = {
+		{ "login = bob", false, true },		{ "not login = alice", false, true },
+		{ "login = bob or kind = open", true, true }, { "asset = /srv", true, false },
+		{ "asset = cameras", true, true },	{ "asset = microphones", true, true },
+		{ "login = bob and asset = /srv", false, false },
+		{ "inode = 5", true, false },		{ "time < 2020-01-01", true, true },
+		{ "denied", true, true },
+	};
+	struct cw_event a = alice(), b = footage();
+
+	(void)state;
+	for (size_t i = 0; i < CW_ARRAY_SIZE(cases); i++) {
+		cw_auto_buf struct cw_buf error = { 0 };
+		struct cw_filter *f = NULL;
+
+		assert_int_equal(cw_filter_new(0, &f), 0);
+		assert_int_equal(cw_filter_where(f, cases[i].where, &error), 0);
+		if (cw_filter_may_take(f, &a, CW_FACT_OF_PROCESS) != cases[i].process ||
+		    cw_filter_may_take(f, &a, CW_FACT_OF_ASSET) != cases[i].asset)
+			fail_msg("%s", cases[i].where);
+		cw_filter_free(f);
+	}
+	/* A recording may be the one that gets the name. */
+	b.n_detail = 0;
+	{
+		cw_auto_buf struct cw_buf error = { 0 };
+		struct cw_filter *f = NULL;
+
+		assert_int_equal(cw_filter_new(0, &f), 0);
+		assert_int_equal(cw_filter_where(f, "asset = /tmp/b.mp4", &error), 0);
+		assert_true(cw_filter_may_take(f, &b, CW_FACT_OF_ASSET));
 		cw_filter_free(f);
 	}
 }
@@ -275,7 +317,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_language), cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_options),	 cmocka_unit_test(test_unjudged),
-		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_parts),	 cmocka_unit_test(test_bounds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
