@@ -25,6 +25,9 @@
 #define CW_TOUCH_DEVICES 8 /* the last that a process touched are remembered, */
 #define CW_TOUCH_FILES	 8 /* of each sort so many; the sum is a power of two */
 #define CW_TOUCHES_MAX	 (CW_TOUCH_DEVICES + CW_TOUCH_FILES)
+#define CW_QUIET_SIZE	 1024
+#define CW_QUIET_NS	 500000000ull /* for so long a record may wait that nobody waits for */
+#define CW_QUIET_STEP	 (128 * 1024) /* bytes in a ring after which its reader is woken anyway */
 #define CW_MARKS_LACK	 (1ull << 40) /* in look_closer */
 #define CW_TOUCHING	 (1ull << 56)
 #define CW_NO_ASSET	 0xffffffffu
@@ -337,6 +340,19 @@ struct cw_record_access {
 	__u64 size_bytes; /* of the file */
 	char path[CW_PATH_SIZE];
 };
+
+/*
+ * Process, object and access in one number, never 0. Two that meet in one number would merely wait
+ * for each other's wake-up.
+ */
+static inline __u64 cw_quiet_key(const struct cw_record_access *r)
+{
+	__u64 h = r->actor.start_ns * 0x9e3779b97f4a7c15ull + r->actor.tgid;
+
+	h = (h ^ h >> 29) * 0xbf58476d1ce4e5b9ull + r->ino + ((__u64)r->rdev << 32) + r->dev;
+	h = (h ^ h >> 32) * 0x94d049bb133111ebull + ((__u64)r->op << 8) + r->access;
+	return (h ^ h >> 31) | 1;
+}
 
 /* CW_OP_RENAME and CW_OP_LINK: also where to. */
 struct cw_record_move {

@@ -84,6 +84,37 @@ static __always_inline void *reserve_record(enum cw_ring ring, __u32 size, __u32
 	return r;
 }
 
+/*
+ * Hands a record over and wakes the agent, unless it is reading. The kernel decides that by whether
+ * the agent has read all that is before: behind a quiet record it has to be told.
+ */
+static __always_inline void submit_record(void *r)
+{
+	bpf_ringbuf_submit(r, quiet_waits ? BPF_RB_FORCE_WAKEUP : 0);
+}
+
+/*
+ * The same for an access. One that was judged before, with nothing to say of it, is read when the
+ * agent looks by itself, or when enough has come together.
+ */
+static __always_inline void submit_access(struct cw_record_access *r, enum cw_ring ring)
+{
+	__u64 key = cw_quiet_key(r), waiting;
+
+	if (r->result || r->hdr.time_ns > reader_until_ns ||
+	    quiet_pairs[key & (CW_QUIET_SIZE - 1)] != key) {
+		submit_record(r);
+		return;
+	}
+	if (ring == CW_RING_DEVICES)
+		waiting = bpf_ringbuf_query(&ring_devices, BPF_RB_AVAIL_DATA);
+	else
+		waiting = bpf_ringbuf_query(&ring_files, BPF_RB_AVAIL_DATA);
+	quiet_waits = 1;
+	bpf_ringbuf_submit(r, waiting % CW_QUIET_STEP < sizeof(*r) ? BPF_RB_FORCE_WAKEUP :
+								     BPF_RB_NO_WAKEUP);
+}
+
 static __always_inline __u32 cgroup_write(char *buf, struct task_struct *task, __u64 *id)
 {
 	struct kernfs_node *kn = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
@@ -164,7 +195,7 @@ static __noinline void emit_process(struct task_struct *task, struct cw_task *t,
 	if (!r)
 		return;
 	process_write(r, task, t);
-	bpf_ringbuf_submit(r, 0);
+	submit_record(r);
 	t->flags |= CW_TASK_KNOWN << ring;
 }
 
@@ -288,7 +319,7 @@ static __always_inline int emit_access_of(struct object *o, struct access *a,
 	if (!r)
 		return -1;
 	access_write(r, o, a, task);
-	bpf_ringbuf_submit(r, 0);
+	submit_access(r, ring);
 	return 0;
 }
 
@@ -331,7 +362,7 @@ CW_GLOBAL int emit_move(struct object *o, struct access *a, __u64 new_name, __u3
 	path_write(r->path, to, NULL, to_asset, &path);
 	r->path_len = path.len;
 	r->path_flags = path.flags;
-	bpf_ringbuf_submit(r, 0);
+	submit_record(r);
 	return 0;
 }
 

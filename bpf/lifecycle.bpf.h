@@ -119,7 +119,7 @@ static __always_inline void emit_exit(struct cw_task *t, enum cw_ring ring)
 	r->start_ns = t->start_ns;
 	r->tgid = t->tgid;
 	r->pad = 0;
-	bpf_ringbuf_submit(r, 0);
+	submit_record(r);
 }
 
 /* Before its files are closed, on every kernel: the entry moves to `ended` for what comes after. */

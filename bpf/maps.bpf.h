@@ -46,8 +46,8 @@ const volatile __u8 close_rung = CW_RUNG_LSM;
 const volatile bool hardened = false;	/* what changes the agent's files is refused afterwards */
 const volatile bool can_wait = false;	/* there is another processor for the agent */
 const volatile __u32 hz = 250;		/* jiffies a second */
-const volatile __u8 syscall_ops[CW_SYSCALLS_MAX] = {};	 /* tracepoint rung: enum cw_syscall_op */
-const volatile __u8 syscall_ops32[CW_SYSCALLS_MAX] = {}; /* the same for 32-bit programs */
+/* Tracepoint rung: enum cw_syscall_op; in the high byte the same for 32-bit programs. */
+const volatile __u16 syscall_ops[CW_SYSCALLS_MAX] = {};
 
 /* ---- set at any time; all have a value, so that every compilation keeps their order ---- */
 __u8 majors[CW_MAJORS_MAX] = {}; /* 1: every character device of this major is watched */
@@ -69,6 +69,10 @@ bool frames_by_ioctl = true; /* count ioctls: the V4L2 tracepoints are not attac
  * full. One look instead of three.
  */
 __u64 look_closer = 0;
+/* Accesses that were judged and allowed, by cw_quiet_key() modulo size: they wake nobody. */
+__u64 quiet_pairs[CW_QUIET_SIZE] = {};
+__u64 reader_until_ns = 0; /* the agent looks by itself until then */
+__u32 quiet_waits = 0; /* a record was put into a ring without waking the agent */
 __u64 tree_gen = 0; /* raised when a directory may have come into a tree */
 __u64 tree_clean = 0; /* tree_gen as it was when the agent last set all marks */
 __u64 link_gen = 0; /* tree_gen at the last link(2) */

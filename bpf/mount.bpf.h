@@ -68,7 +68,7 @@ CW_GLOBAL int mount_tell(struct mounting *m, struct object *o, __u32 watched)
 	}
 	r->path_len = path.len;
 	r->path_flags = path.flags;
-	bpf_ringbuf_submit(r, 0);
+	submit_record(r);
 	return 0;
 }
 

@@ -107,7 +107,7 @@ CW_GLOBAL int peek_tell(struct peek *p, __u32 index)
 	r->victim_exe = p->exe;
 	r->way = p->way;
 	peek_target(r, (void *)p->file);
-	bpf_ringbuf_submit(r, 0);
+	submit_record(r);
 	return 0;
 }
 

@@ -124,7 +124,7 @@ __noinline int emit_attempt(__u32 op, __s32 dirfd, __u64 path, __s32 result)
 	r->path_len = n > 0 ? n - 1 : 0;
 	if (n > 1 && r->path[0] != '/')
 		attempt_base(r, task);
-	bpf_ringbuf_submit(r, 0);
+	submit_record(r);
 	return 0;
 }
 
@@ -318,7 +318,7 @@ __noinline int tree_changed(__u32 op)
 		return 0;
 	r = reserve_record(CW_RING_FILES, sizeof(*r), CW_RECORD_TREE, CW_LOSS_FILES);
 	if (r)
-		bpf_ringbuf_submit(r, 0);
+		submit_record(r);
 	return 0;
 }
 
@@ -574,22 +574,24 @@ int BPF_PROG(tp__sys_exit, struct pt_regs *regs, long ret)
 #else
 	__u64 nr = (__u32)regs->syscallno;
 #endif
-	__u32 op, op32, tgid;
-	struct call c = { .ret = ret };
+	__u32 ops, op, op32, tgid;
+	struct call c;
 
 	if (nr >= CW_SYSCALLS_MAX)
 		return 0;
 	asm volatile("" : "+r"(nr));
 	nr &= CW_SYSCALLS_MAX - 1;
-	op = syscall_ops[nr];
-	op32 = syscall_ops32[nr];
-	if (!op && !op32)
+	ops = syscall_ops[nr];
+	if (!ops)
 		return 0;
+	op = ops & 0xff;
+	op32 = ops >> 8;
 	if (!for_all(op) && !for_all(op32)) {
 		tgid = bpf_get_current_pid_tgid() >> 32;
 		if (!*holder_slot(tgid))
 			return 0;
 	}
+	c.ret = ret;
 	c.compat = is_compat();
 	if (c.compat)
 		op = op32;

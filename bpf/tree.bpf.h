@@ -77,7 +77,7 @@ static __noinline void tree_entered(struct object *o, struct dentry *to, __u32 a
 	path_write(r->path, (void *)address_of(to), NULL, asset, &path);
 	r->path_len = path.len;
 	r->path_flags = path.flags;
-	bpf_ringbuf_submit(r, 0);
+	submit_record(r);
 }
 
 /* A file of the agent loses its name to another. */

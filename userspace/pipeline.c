@@ -239,6 +239,9 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 	}
 	if (identify(p, &e, &d))
 		cw_pipeline_deliver_access(p, &e, d.proc);
+	if (r->type == CW_RECORD_ACCESS)
+		cw_kernel_set_quiet(p->kernel, (const struct cw_record_access *)r,
+				    e.verdict.decision != CW_DECISION_FLAG);
 	/* A root may be about to be moved or removed. */
 	if ((e.kind == CW_KIND_RENAME || e.kind == CW_KIND_UNLINK) &&
 	    cw_event_detail(&e, "directory"))
@@ -409,6 +412,7 @@ static void reload_policy(struct pipeline *p)
 		return;
 	}
 	cw_policy_keep_usage(next, p->policy);
+	cw_kernel_forget_quiet(p->kernel);
 	cw_policy_free(p->policy);
 	p->policy = next;
 	record_policy(p, true);
@@ -741,6 +745,10 @@ static int next_deadline(const struct pipeline *p, int names_ms)
 		at = p->canary.since_ns + CANARY_PATIENCE_NS;
 	if (p->rescan_all_ns && p->rescan_all_ns < at)
 		at = p->rescan_all_ns;
+	if (p->next_look_ns && p->next_look_ns < at)
+		at = p->next_look_ns;
+	if (cw_kernel_has_records(p->kernel) && now + 1000000 < at)
+		at = now + 1000000;
 	if (p->n_rescans && now + 10 * 1000000 < at)
 		at = now + 10 * 1000000;
 	if (has_trouble(p) && now + CW_NSEC_PER_SEC / 4 < at)
@@ -765,10 +773,31 @@ static void run_deadlines(struct pipeline *p)
 		p->stopping = true;
 }
 
+/*
+ * What was judged before comes without waking us, as long as we look by ourselves: for half a
+ * second after the last record. Then one more look, for what was on its way just then. Where every
+ * event is printed, somebody waits for it.
+ */
+static void plan_look(struct pipeline *p, bool any)
+{
+	uint64_t now = cw_pipeline_now();
+
+	if (p->config->all || (!any && (!p->next_look_ns || now < p->next_look_ns)))
+		return;
+	if (any) {
+		cw_kernel_will_look(p->kernel, now + CW_QUIET_NS);
+		p->next_look_ns = now + CW_QUIET_NS;
+	} else {
+		cw_kernel_will_look(p->kernel, 0);
+		p->next_look_ns = p->looked_idle ? 0 : now + CW_QUIET_NS;
+	}
+	p->looked_idle = !any;
+}
+
 static void drain(struct pipeline *p)
 {
 	update_wall(p);
-	cw_kernel_consume(p->kernel, take_record, p);
+	plan_look(p, cw_kernel_consume(p->kernel, take_record, p) > 0);
 	tell_losses(p); /* before any tree is said to be complete */
 	if (p->n_rescans)
 		cw_trees_run_rescans(p);

@@ -49,6 +49,8 @@ struct pipeline {
 	uint64_t seq, events;
 	uint64_t wall_offset_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
 	uint64_t losses_since_ns, skipped_since_ns, missing_since_ns, end_ns;
+	uint64_t next_look_ns; /* into the rings, unasked; 0: not */
+	bool looked_idle; /* nothing had come at the last look */
 	uint64_t next_canary_ns, next_roots_ns, next_names_ns, next_self_ns, swept_ns;
 	int signals, uevents, mounts;
 	int output_error, trace_error; /* told already */

@@ -139,6 +139,8 @@ static bool by_syscall(const struct cw_ladder *l, enum cw_capability c)
 
 static void fill_syscalls(struct probes_bpf *skel, const struct cw_ladder *l)
 {
+	__u16 *ops = (__u16 *)skel->rodata->syscall_ops;
+
 	for (size_t i = 0; i < CW_ARRAY_SIZE(syscalls); i++) {
 		bool used = by_syscall(l, syscalls[i].capability);
 
@@ -151,10 +153,9 @@ static void fill_syscalls(struct probes_bpf *skel, const struct cw_ladder *l)
 		if (!used)
 			continue;
 		if (syscalls[i].nr >= 0 && syscalls[i].nr < CW_SYSCALLS_MAX)
-			((__u8 *)skel->rodata->syscall_ops)[syscalls[i].nr] = (__u8)syscalls[i].op;
+			ops[syscalls[i].nr] |= (__u16)syscalls[i].op;
 		if (syscalls[i].nr32 >= 0 && syscalls[i].nr32 < CW_SYSCALLS_MAX)
-			((__u8 *)skel->rodata->syscall_ops32)[syscalls[i].nr32] =
-				(__u8)syscalls[i].op;
+			ops[syscalls[i].nr32] |= (__u16)(syscalls[i].op << 8);
 	}
 }
 
@@ -581,12 +582,43 @@ bool cw_kernel_has_room(const struct cw_kernel *k)
 	return true;
 }
 
+void cw_kernel_will_look(struct cw_kernel *k, uint64_t until_ns)
+{
+	__atomic_store_n(&k->skel->bss->reader_until_ns, until_ns, __ATOMIC_SEQ_CST);
+}
+
+void cw_kernel_set_quiet(struct cw_kernel *k, const struct cw_record_access *r, bool quiet)
+{
+	__u64 key = cw_quiet_key(r);
+	__u64 *slot = &k->skel->bss->quiet_pairs[key % CW_QUIET_SIZE];
+
+	if (quiet)
+		*slot = key;
+	else if (*slot == key)
+		*slot = 0;
+}
+
+void cw_kernel_forget_quiet(struct cw_kernel *k)
+{
+	memset(k->skel->bss->quiet_pairs, 0, sizeof(k->skel->bss->quiet_pairs));
+}
+
+bool cw_kernel_has_records(const struct cw_kernel *k)
+{
+	for (int i = 0; i < CW_RING_MAX; i++)
+		if (cw_ringbuf_fill(&k->ring[i]))
+			return true;
+	return false;
+}
+
 int cw_kernel_consume(struct cw_kernel *k, cw_record_fn fn, void *ctx)
 {
 	int n = 0, devices, files;
 
 	k->fn = fn;
 	k->ctx = ctx;
+	/* Before the reading: what comes quietly after it is marked again. */
+	__atomic_store_n(&k->skel->bss->quiet_waits, 0, __ATOMIC_SEQ_CST);
 	do {
 		devices = cw_ringbuf_consume(&k->ring[CW_RING_DEVICES], CONSUME_MAX, take_record,
 					     k);

@@ -47,6 +47,17 @@ uint64_t cw_kernel_tree_gen(const struct cw_kernel *k);
 void cw_kernel_tree_clean(struct cw_kernel *k, uint64_t gen);
 bool cw_kernel_tree_is_clean(const struct cw_kernel *k);
 
+/*
+ * Until then (CLOCK_BOOTTIME; 0: not at all) the rings are looked into without being woken, at
+ * least so often that a record waits for CW_QUIET_NS at most.
+ */
+void cw_kernel_will_look(struct cw_kernel *k, uint64_t until_ns);
+/* An access like this one by the same process to the same object need (not) wake us. */
+void cw_kernel_set_quiet(struct cw_kernel *k, const struct cw_record_access *r, bool quiet);
+void cw_kernel_forget_quiet(struct cw_kernel *k);
+/* A record waits, or is being written. */
+bool cw_kernel_has_records(const struct cw_kernel *k);
+
 /* Readable when records wait. */
 /* True while every ring is less than half full: the caller can take its time. */
 bool cw_kernel_has_room(const struct cw_kernel *k);
