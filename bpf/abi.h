@@ -28,7 +28,8 @@
 #define CW_QUIET_SIZE	 1024
 #define CW_QUIET_NS	 500000000ull /* for so long a record may wait that nobody waits for */
 #define CW_QUIET_STEP	 (128 * 1024) /* bytes in a ring after which its reader is woken anyway */
-#define CW_MARKS_LACK	 (1ull << 40) /* in look_closer */
+#define CW_DUMPING	 (1ull << 32) /* in look_closer */
+#define CW_MARKS_LACK	 (1ull << 44)
 #define CW_TOUCHING	 (1ull << 56)
 #define CW_NO_ASSET	 0xffffffffu
 #define CW_ASSET_MAYBE	 0xfffffffdu /* the agent decides, after what fanotify has told */

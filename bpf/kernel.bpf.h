@@ -258,6 +258,14 @@ struct proc_inode {
 	struct inode vfs_inode;
 } CW_RELOC;
 
+struct sigaction {
+	void *sa_handler;
+} CW_RELOC;
+
+struct k_sigaction {
+	struct sigaction sa;
+} CW_RELOC;
+
 struct linux_binprm {
 	struct file *file;
 } CW_RELOC;

@@ -39,6 +39,7 @@ const volatile bool tp_denied = false;	/* system calls tell of refusals */
 const volatile bool tp_peek = false;	/* system calls tell who looks into memory */
 const volatile bool track_fds = false;	/* no hook sees a file's end: follow descriptors */
 const volatile bool io_complete_by_cqe = false;
+const volatile bool dumps_foretold = false; /* who is about to dump core is known */
 const volatile bool marks_by_name = false; /* inodes get theirs with the first name in memory */
 /* enum cw_rung of the programs that more than one rung has */
 const volatile __u8 denied_rung = CW_RUNG_LSM; /* results of devices, permission */
@@ -65,8 +66,8 @@ __u64 tampers_told = 0; /* up to this number the agent has told of what is done 
 bool frames_by_ioctl = true; /* count ioctls: the V4L2 tracepoints are not attached (yet) */
 /*
  * Not 0: that an inode has no mark says nothing. tree_gen - tree_clean, raised before the one and
- * lowered after the other; CW_TOUCHING while the agent touches; CW_MARKS_LACK when `inodes` was
- * full. One look instead of three.
+ * lowered after the other; CW_TOUCHING while the agent touches; CW_DUMPING for each process that
+ * dumps core; CW_MARKS_LACK when `inodes` was full. One look instead of four.
  */
 __u64 look_closer = 0;
 /* Accesses that were judged and allowed, by cw_quiet_key() modulo size: they wake nobody. */
@@ -283,6 +284,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct cw_touched);
 } touched SEC(".maps");
+
+/* Processes that have touched something and die with a core dump. Full: look_closer stays raised. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, __u32);
+	__type(value, __u8);
+} dumping SEC(".maps");
 
 /* What was told of touches. Full: the oldest goes, and is told again. */
 struct {

@@ -150,8 +150,12 @@ static __noinline int written_elsewhere(struct file *file, __u32 rung)
  */
 static __always_inline void on_file_open(enum cw_rung rung, struct file *file, int result)
 {
-	if (file_maybe(rung, file) && !open_seen(file, result, rung))
+	if (file_maybe(rung, file)) {
+		if (!open_seen(file, result, rung))
+			return;
+	} else if (dumps_foretold) {
 		return;
+	}
 	if (!result && FIELD(rung, file, f_mode) & FMODE_WRITE &&
 	    touched_maybe(bpf_get_current_pid_tgid() >> 32))
 		written_elsewhere(file, rung);

@@ -139,7 +139,37 @@ static __noinline void toucher_ends(struct task_struct *task, __u32 tgid)
 {
 	if (BPF_CORE_READ(task, signal, group_exit_code) & CORE_DUMPED)
 		peeked(tgid, CW_PEEK_CORE, CW_RUNG_TRACEPOINT, 0);
+	if (!bpf_map_delete_elem(&dumping, &tgid))
+		__sync_fetch_and_add(&look_closer, -CW_DUMPING);
 	touch_end(tgid);
+}
+
+/* The signals whose default is a core dump, signal(7): the same numbers on x86 and arm64. */
+#define CORE_SIGNALS ((1u << 3) | (1u << 4) | (1u << 5) | (1u << 6) | (1u << 7) | (1u << 8) | \
+		      (1u << 11) | (1u << 24) | (1u << 25) | (1u << 31))
+
+/*
+ * A signal is about to be acted upon: one that nobody catches ends the process, with a core dump.
+ * From here to its end every open is looked at closely (core_opened), which is dear; so the other
+ * opens on the machine need not ask who dumps core.
+ */
+SEC("raw_tp/signal_deliver")
+int tp__signal_deliver(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u32 signal = ctx->args[0], tgid = bpf_get_current_pid_tgid() >> 32;
+	struct k_sigaction *action = (void *)ctx->args[2];
+	__u8 yes = 1;
+	long r;
+
+	if (signal > 31 || !(CORE_SIGNALS & 1u << signal) || !touched_maybe(tgid) ||
+	    BPF_CORE_READ(action, sa.sa_handler))
+		return 0;
+	r = bpf_map_update_elem(&dumping, &tgid, &yes, BPF_NOEXIST);
+	if (!r)
+		__sync_fetch_and_add(&look_closer, CW_DUMPING);
+	else if (r != -17 && !(look_closer & CW_MARKS_LACK)) /* EEXIST: another thread */
+		__sync_fetch_and_add(&look_closer, CW_MARKS_LACK);
+	return 0;
 }
 
 /*

@@ -36,7 +36,7 @@ declare -A HOOKS=(
 )
 RUNGS=(lsm fentry kprobe tracepoint)
 
-kernel=6.1 rungs=() guest=
+kernel=6.1 rungs=() guest='' operations=()
 
 parse() {
 	while (($#)); do
@@ -45,6 +45,7 @@ parse() {
 		--kernel) cw_need_value "$1" $#; kernel=$2; shift ;;
 		--rung) cw_need_value "$1" $#; rungs+=("$2"); shift ;;
 		--guest) guest=yes ;;
+		--operation) operations+=("$2"); shift ;;
 		*) cw_usage_error "unknown argument $1" ;;
 		esac
 		shift
@@ -90,7 +91,7 @@ guest_empty() {
 	coproc EMPTY { exec "$BUILD/bench/empty" "${hooks[@]}"; }
 	read -r ready <&"${EMPTY[0]}"
 	[[ $ready == ready ]]
-	tell "empty:$rung" "$("$BUILD/bench/operations" /mnt/disk)"
+	tell "empty:$rung" "$("$BUILD/bench/operations" /mnt/disk "${operations[@]}")"
 	kill "$EMPTY_PID"
 	wait "$EMPTY_PID" || true
 }
@@ -100,17 +101,23 @@ wake_ups() {
 }
 
 guest_agent() {
-	local rung=$1 before after
+	local rung=$1
 
 	bench_start /run/events --policy /run/policy.yaml --rung "$rung"
-	tell "camwarden:$rung" "$("$BUILD/bench/operations" /mnt/disk)"
+	tell "camwarden:$rung" "$("$BUILD/bench/operations" /mnt/disk "${operations[@]}")"
+	((${#operations[@]})) || guest_watched "$rung"
+	bench_stop
+	tell "gaps:$rung" "{\"lost\": $GAPS}"
+}
+
+guest_watched() {
+	local rung=$1 before after
+
 	before=$(wake_ups)
 	tell "camwarden:$rung" "$("$BUILD/bench/operations" /mnt/disk allowed)"
 	after=$(wake_ups)
 	tell "wakeups:$rung" "{\"allowed\": $((after - before))}"
 	tell "camwarden:$rung" "$("$BUILD/bench/operations" /mnt/disk flagged)"
-	bench_stop
-	tell "gaps:$rung" "{\"lost\": $GAPS}"
 }
 
 in_guest() {
@@ -119,8 +126,8 @@ in_guest() {
 	ip link set lo up
 	guest_root
 	guest_policy
-	tell nothing "$("$BUILD/bench/operations" /mnt/disk)"
-	tell nothing "$("$BUILD/bench/operations" /mnt/disk allowed flagged)"
+	tell nothing "$("$BUILD/bench/operations" /mnt/disk "${operations[@]}")"
+	((${#operations[@]})) || tell nothing "$("$BUILD/bench/operations" /mnt/disk allowed flagged)"
 	for rung in "${rungs[@]}"; do
 		guest_empty "$rung"
 		guest_agent "$rung"

@@ -56,3 +56,58 @@ bench_stop() {
 	# shellcheck disable=SC2034 # for the parts
 	GAPS=$(jq -s 'map(select(.kind == "gap") | .detail.lost) | add // 0' "$AGENT_EVENTS")
 }
+
+# bench_policy DIR: DIR/rec and DIR/other are watched; build/bench/access may open what is in the
+# first, nobody what is in the second. Writes DIR/policy.yaml.
+bench_policy() {
+	mkdir -p "$1/rec" "$1/other"
+	echo picture >"$1/rec/file"
+	echo picture >"$1/other/file"
+	chmod 755 "$1"
+	cat >"$1/policy.yaml" <<-END
+	version: 1
+	assets:
+	  rec:   {kind: recordings, path: $1/rec}
+	  other: {kind: recordings, path: $1/other}
+	grants:
+	  - {name: bench, allow: [open], on: rec, to: {exe: $BUILD/bench/access}}
+	END
+}
+
+# bench_auditd DIRECTORY: auditd with one watch; sets AUDIT_LOG; 1: it cannot run, AUDIT_WHY.
+AUDITD=
+bench_auditd() {
+	AUDIT_WHY=
+	AUDIT_DIR=$(mktemp -d)
+	AUDIT_LOG=$AUDIT_DIR/audit.log
+	cat >"$AUDIT_DIR/auditd.conf" <<-END
+	log_file = $AUDIT_LOG
+	log_format = RAW
+	flush = NONE
+	write_logs = yes
+	max_log_file = 2000
+	max_log_file_action = IGNORE
+	space_left = 75
+	admin_space_left = 50
+	END
+	chmod 640 "$AUDIT_DIR/auditd.conf"
+	auditd -n -c "$AUDIT_DIR" >"$AUDIT_DIR/messages" 2>&1 &
+	AUDITD=$!
+	if ! auditctl -D >/dev/null 2>"$AUDIT_DIR/why" || ! auditctl -b 65536 >/dev/null ||
+		! auditctl -w "$1" -p rwa -k bench >/dev/null 2>>"$AUDIT_DIR/why" ||
+		! kill -0 "$AUDITD"; then
+		AUDIT_WHY=$(cat "$AUDIT_DIR/why" "$AUDIT_DIR/messages" | head -n 2 | paste -sd ' ')
+		bench_auditd_end
+		return 1
+	fi
+}
+
+bench_auditd_end() {
+	[[ -n $AUDITD ]] || return 0
+	auditctl -D >/dev/null 2>&1 || true
+	kill "$AUDITD" 2>/dev/null || true
+	wait "$AUDITD" 2>/dev/null || true
+	auditctl -e 0 >/dev/null 2>&1 || true
+	rm -rf "$AUDIT_DIR"
+	AUDITD=
+}

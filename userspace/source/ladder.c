@@ -143,11 +143,11 @@ static const struct cw_way ways[] = {
 	  "who changed a mode or an owner through a name outside the tree", BETTER_HOOKS,
 	  CW_NEEDS_NOTHING },
 
-	{ CW_CAP_PEEK, CW_PROBE_LSM, { "lsm__ptrace_access_check" }, BLIND_CORE, NULL,
-	  CW_NEEDS_FILES },
-	{ CW_CAP_PEEK, CW_PROBE_FENTRY, { "fexit__ptrace_access_check" }, BLIND_CORE, NULL,
-	  CW_NEEDS_FILES },
-	{ CW_CAP_PEEK, CW_PROBE_KPROBE, { "kprobe__ptrace_access_check" },
+	{ CW_CAP_PEEK, CW_PROBE_LSM, { "lsm__ptrace_access_check", "?tp__signal_deliver" },
+	  BLIND_CORE, NULL, CW_NEEDS_FILES },
+	{ CW_CAP_PEEK, CW_PROBE_FENTRY, { "fexit__ptrace_access_check", "?tp__signal_deliver" },
+	  BLIND_CORE, NULL, CW_NEEDS_FILES },
+	{ CW_CAP_PEEK, CW_PROBE_KPROBE, { "kprobe__ptrace_access_check", "?tp__signal_deliver" },
 	  BLIND_CORE "; " BLIND_REFUSED, BETTER_TRAMPOLINE, CW_NEEDS_FILES },
 	{ CW_CAP_PEEK, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
 	  "who reads a core dump; ptrace and process_vm_readv by a thread's number or out of a "
@@ -282,6 +282,7 @@ static const struct {
 	HOOKS_ASKED("bpf_prog", "bpf_prog", "security_bpf_prog"),
 	HOOKS_ASKED("settime", "settime", "security_settime64"),
 #undef HOOKS_ASKED
+	{ "tp__signal_deliver", CW_HOOK_TP_BTF, "signal_deliver", 0 },
 	{ "tp__signal_generate", CW_HOOK_TP_BTF, "signal_generate", 0 },
 	{ "tp__module_load", CW_HOOK_TP_BTF, "module_load", 0 },
 	{ "tp__cgroup_freeze", CW_HOOK_TP_BTF, "cgroup_freeze", 0 },

@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Goal of this test: what camwarden costs everybody else stays below the limits of
+# tests/bench/limits.json, in instructions, which do not wobble.
+#
+# vm: --icount --vivid none --no-sound --disk 64
+# limit: 150
+
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+# shellcheck source=tests/e2e/lib.bash
+. tests/e2e/lib.bash
+
+LIMITS=tests/bench/limits.json
+MEASURED=/run/measured
+
+# Ten instructions more or less are the clock's.
+SLACK=10
+
+measure() {
+	local words=() operation rung
+
+	[[ -x build/bench/operations && -x build/bench/empty ]] ||
+		fail "build/bench/operations is not built; run: make bench"
+	for operation in $(jq -r 'map(.operation) | unique[]' "$LIMITS"); do
+		words+=(--operation "$operation")
+	done
+	for rung in $(jq -r 'map(.rung) | unique[]' "$LIMITS"); do
+		words+=(--rung "$rung")
+	done
+	bash tests/bench/instructions.sh --guest "${words[@]}" >"$MEASURED.raw"
+	jq -R 'fromjson?' "$MEASURED.raw" |
+		jq -s 'reduce .[] as $l ({}; .[$l.state] += $l.cost)' >"$MEASURED"
+	[[ $(jq 'to_entries | map(select(.key | startswith("gaps:")) | .value.lost) | add' \
+		"$MEASURED") == 0 ]] || fail "events were lost meanwhile"
+}
+
+below() {
+	local rung=$1 wrong
+
+	wrong=$(jq -r --slurpfile m "$MEASURED" --arg rung "$rung" --argjson slack "$SLACK" '
+		.[] | select(.rung == $rung) | . as $l
+		| $m[0]["camwarden:" + $rung][$l.operation]
+			- $m[0][if $l.above == "empty" then "empty:" + $rung else "nothing" end][$l.operation]
+		| select(. == null or . > $l.limit + $slack)
+		| "\($l.operation): \(.) above \($l.above), at most \($l.limit)"' "$LIMITS")
+	[[ -z $wrong ]] || fail "$wrong"
+}
+
+lsm() { below lsm; }
+tracepoint() { below tracepoint; }
+
+scenario "operations are measured" measure
+scenario "LSM rung: opens, reads, writes, ioctls and other calls" lsm
+scenario "tracepoint rung: any other call" tracepoint
+scenarios_done
