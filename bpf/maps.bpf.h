@@ -285,7 +285,7 @@ struct {
 	__type(value, struct cw_touched);
 } touched SEC(".maps");
 
-/* Processes that have touched something and die with a core dump. Full: look_closer stays raised. */
+/* Who has touched something and dies with a core dump. Full: look_closer stays raised. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 256);

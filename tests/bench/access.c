@@ -71,7 +71,8 @@ static int load(int argc, char **argv, int pace)
 {
 	int processes = argc > 4 + pace ? atoi(argv[4 + pace]) : 1;
 	uint64_t n = strtoull(argv[3], NULL, 10), begin, took, total = 0;
-	uint64_t *made = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t *made = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+			      0);
 
 	if (made == MAP_FAILED || processes < 1 || processes > 64)
 		fail("processes");
@@ -104,7 +105,7 @@ static int by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Waits for a line with the word; nothing that came before counts. A file is read again and again. */
+/* Waits for a line with the word. A file is read again and again. */
 static void wait_line(int fd, int file, const char *word)
 {
 	static char buf[65536];

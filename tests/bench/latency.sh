@@ -23,9 +23,7 @@ clean_up() {
 }
 
 bench_busy() {
-	local i
-
-	for i in 1 2; do
+	for _ in 1 2; do
 		(while :; do "$BUILD/bench/access" count /etc/passwd 20000 >/dev/null; done) &
 		busy+=($!)
 	done

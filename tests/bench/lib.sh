@@ -19,6 +19,20 @@ CAMWARDEN=${CAMWARDEN:-$BUILD/camwarden}
 AGENT=
 AGENT_EVENTS=
 
+# bench_rung_options ARGUMENT…: sets rung and, where a part has it, seconds.
+# shellcheck disable=SC2034 # for the parts
+bench_rung_options() {
+	while (($#)); do
+		case $1 in
+		-h | --help) cw_usage "$0"; exit 0 ;;
+		--rung) cw_need_value "$1" $#; rung=$2; shift ;;
+		--seconds) cw_need_value "$1" $#; cw_need_number "$1" "$2"; seconds=$2; shift ;;
+		*) cw_usage_error "unknown argument $1" ;;
+		esac
+		shift
+	done
+}
+
 bench_say() {
 	printf '  %s\n' "$*" >&2
 }
@@ -76,6 +90,8 @@ bench_policy() {
 
 # bench_auditd DIRECTORY: auditd with one watch; sets AUDIT_LOG; 1: it cannot run, AUDIT_WHY.
 AUDITD=
+AUDIT_WHY=
+export AUDIT_WHY
 bench_auditd() {
 	AUDIT_WHY=
 	AUDIT_DIR=$(mktemp -d)

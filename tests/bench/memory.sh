@@ -14,17 +14,6 @@ cd "$(dirname "$0")/../.."
 
 rung=lsm work=
 
-parse() {
-	while (($#)); do
-		case $1 in
-		-h | --help) cw_usage "$0"; exit 0 ;;
-		--rung) cw_need_value "$1" $#; rung=$2; shift ;;
-		*) cw_usage_error "unknown argument $1" ;;
-		esac
-		shift
-	done
-}
-
 # Called at exit.
 # shellcheck disable=SC2317
 clean_up() {
@@ -68,7 +57,7 @@ measure() {
 main() {
 	local rows=() files size
 
-	parse "$@"
+	bench_rung_options "$@"
 	need_root
 	bench_build access
 	work=$(mktemp -d)

@@ -14,18 +14,6 @@ cd "$(dirname "$0")/../.."
 PACES=(5000 10000 25000 50000 75000 100000 125000 150000)
 rung=lsm seconds=4 work=
 
-parse() {
-	while (($#)); do
-		case $1 in
-		-h | --help) cw_usage "$0"; exit 0 ;;
-		--rung) cw_need_value "$1" $#; rung=$2; shift ;;
-		--seconds) cw_need_value "$1" $#; cw_need_number "$1" "$2"; seconds=$2; shift ;;
-		*) cw_usage_error "unknown argument $1" ;;
-		esac
-		shift
-	done
-}
-
 # Called at exit.
 # shellcheck disable=SC2317
 clean_up() {
@@ -53,7 +41,7 @@ attempt() {
 main() {
 	local pace row best=0 rows=()
 
-	parse "$@"
+	bench_rung_options "$@"
 	need_root
 	bench_build access
 	work=$(mktemp -d)

@@ -103,7 +103,8 @@ main() {
 	for ((round = 1; round <= rounds; round++)); do
 		bench_say "round $round of $rounds"
 		for name in "${MONITORS[@]}"; do
-			[[ -z ${WHY[$name]:-} ]] && begin_monitor "$name" || continue
+			[[ -z ${WHY[$name]:-} ]] || continue
+			begin_monitor "$name" || continue
 			jq -c --arg monitor "$name" '{monitor: $monitor, cost: .}' <<<"$(once)" >>"$work/lines"
 			end_monitor
 		done
