@@ -1,0 +1,116 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Goal of this test: on this kernel every capability stands on the rung that tests/coverage says, so
+# that none falls in silence; and on that rung one access is one event, of the right kind, by the
+# right process, whatever the kernel and the machine.
+#
+# $CW_BOOTED: the best rung that this guest has (lsm, fentry, kprobe); lsm unless told.
+# $CW_RUNG: a lower one to ask for. $CW_WRITE: a directory to write the coverage to instead.
+#
+# limit: 240
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=tests/e2e/lib.bash
+. tests/e2e/lib.bash
+
+RECORDINGS=/run/recordings
+BOOTED=${CW_BOOTED:-lsm}
+RUNG=${CW_RUNG:-$BOOTED}
+EXPECTED=tests/coverage/$(uname -r | cut -d . -f 1-2)-$(uname -m)-$RUNG.txt
+CW_START_LIMIT=200
+
+coverage() {
+	"$CAMWARDEN" coverage --format json ${CW_RUNG:+--rung "$CW_RUNG"} |
+		jq -r '.capabilities[] | "\(.capability) \(.rung): \(.hooks)"'
+}
+
+as_expected() {
+	if [[ -n ${CW_WRITE:-} ]]; then
+		coverage >"$CW_WRITE/${EXPECTED##*/}"
+		return
+	fi
+	[[ -e $EXPECTED ]] || fail "no $EXPECTED; scripts/matrix --write makes it, for you to read"
+	diff "$EXPECTED" <(coverage)
+}
+
+# What was done to the clip's tree and the devices since mark_events, in its order; close, and what a
+# program opens besides (the folder that ls or chmod looks at), aside.
+told() {
+	events '.asset.kind != null and .kind != "close" and (.asset.kind != "recordings" or
+			.kind != "open" or (.asset.path | endswith("clip")))' |
+		jq -r --arg rung "$RUNG" '[.kind, .process.comm, (.asset.path | sub(".*/"; "")), .result,
+			if .probe == $rung or .kind == "stream" then empty else .probe end] | join(" ")'
+}
+
+accesses() {
+	mark_events
+	cat "$RECORDINGS/clip" >/dev/null
+	chmod 600 "$RECORDINGS/clip"
+	ln "$RECORDINGS/clip" "$RECORDINGS/again"
+	mkdir "$RECORDINGS/day"
+	mv "$RECORDINGS/clip" "$RECORDINGS/day/moved"
+	rm "$RECORDINGS/again"
+	truncate -s 1 "$RECORDINGS/day/moved"
+	rm "$RECORDINGS/day/moved"
+	rmdir "$RECORDINGS/day"
+	setpriv --reuid nobody --regid nogroup --clear-groups cat /dev/video0 2>/dev/null || :
+	v4l2-ctl -d /dev/video0 --stream-mmap --stream-count=10 >/dev/null 2>&1
+	arecord -q -D hw:0,0 -f cd -s 4410 /dev/null
+	wait_event '.kind == "close" and .process.comm == "arecord" and
+		(.asset.path | startswith("/dev/snd/pcm"))' 30 >/dev/null
+	diff - <(told) <<-END
+		open cat clip 0
+		attr chmod clip 0
+		link ln clip 0
+		rename mv clip 0
+		unlink rm again 0
+		truncate truncate moved 0
+		unlink rm moved 0
+		unlink rmdir day 0
+		denied cat video0 -13
+		open v4l2-ctl video0 0
+		open v4l2-ctl media0 0
+		map v4l2-ctl video0 0
+		stream v4l2-ctl video0 0
+		stream v4l2-ctl video0 0
+		open arecord pcmC0D0c 0
+		map arecord pcmC0D0c 0
+		stream arecord pcmC0D0c 0
+		stream arecord pcmC0D0c 0
+	END
+	holds "$(wait_event '.kind == "stream" and .process.comm == "v4l2-ctl" and
+		.detail.phase == "stop"')" '.detail.frames == 10'
+}
+
+seeded() {
+	holds "$(CW_MARK=0 wait_event '(.asset.path // "") | endswith("held")')" \
+		'.probe == "iterator"' ".process.pid == $$"
+}
+
+nothing_lost() {
+	CW_MARK=0
+	[[ $(count_events '.kind == "gap" or (.kind == "canary" and .detail.ok == false)') == 0 ]]
+}
+
+mkdir -p "$RECORDINGS"
+echo picture >"$RECORDINGS/clip"
+echo picture >"$RECORDINGS/held"
+cat >/run/policy.yaml <<END
+version: 1
+assets:
+  camera:  {kind: camera}
+  mics:    {kind: microphone}
+  footage: {kind: recordings, path: $RECORDINGS}
+END
+scenario "$RUNG: every capability is on the rung of ${EXPECTED##*/}" as_expected
+cw_start ${CW_RUNG:+--rung "$CW_RUNG"} --policy /run/policy.yaml || echo "# goes on, to show what fails"
+scenario "$RUNG: one event for each access, in order" accesses
+scenario "$RUNG: nothing was lost" nothing_lost
+stop_camwarden || echo "# status $CW_STATUS"
+exec 7<"$RECORDINGS/held"
+cw_start ${CW_RUNG:+--rung "$CW_RUNG"} --policy /run/policy.yaml || echo "# goes on, to show what fails"
+scenario "$RUNG: what was open before the agent is found" seeded
+stop_camwarden
+scenarios_done
