@@ -5,13 +5,15 @@
  * camwarden can refuse anything. The kernel's own doings (a terminal's Ctrl-C, out of memory) do
  * not come here.
  *
- * A program that refuses ends the round of those behind it on the same hook. So those that tell of
- * the same hook are attached first, or this one tells by itself.
+ * A program that refuses ends the round of those behind it on the same hook, whose order nobody
+ * promises. So each tells what it refuses, and stands in the place of the one that only tells.
  */
 #ifndef CW_HARDEN_BPF_H
 #define CW_HARDEN_BPF_H
 
+#include "open.bpf.h"
 #include "self.bpf.h"
+#include "tree.bpf.h"
 
 #define EPERM_ 1
 
@@ -100,7 +102,7 @@ int BPF_PROG(harden__bpf, int cmd, void *attr)
 	return object_refused(CW_TAMPER_LINK, first) ? -EPERM_ : 0;
 }
 
-/* ---- files; what is refused here was told by open.bpf.h and tree.bpf.h just before ---- */
+/* ---- files ---- */
 
 static __noinline int inode_refused(struct inode *inode)
 {
@@ -119,15 +121,24 @@ static __always_inline int refuse(struct inode *inode)
 	return inode && filter_maybe(inode->i_ino) && inode_refused(inode) ? -EPERM_ : 0;
 }
 
+/* Where another program has told of the open. */
+SEC("lsm/file_open")
+int BPF_PROG(harden__open, struct file *file)
+{
+	return file->f_mode & FMODE_WRITE ? refuse(file->f_inode) : 0;
+}
+
 SEC("lsm/file_open")
 int BPF_PROG(harden__file_open, struct file *file)
 {
+	on_file_open(CW_RUNG_LSM, file, 0);
 	return file->f_mode & FMODE_WRITE ? refuse(file->f_inode) : 0;
 }
 
 SEC("lsm/inode_unlink")
 int BPF_PROG(harden__inode_unlink, struct inode *dir, struct dentry *dentry)
 {
+	on_inode_unlink(CW_RUNG_LSM, dir, dentry);
 	return refuse(dentry->d_inode);
 }
 
@@ -135,18 +146,21 @@ SEC("lsm/inode_rename")
 int BPF_PROG(harden__inode_rename, struct inode *old_dir, struct dentry *old,
 	     struct inode *new_dir, struct dentry *new)
 {
+	on_inode_rename(CW_RUNG_LSM, old_dir, old, new_dir, new, 0);
 	return refuse(old->d_inode) || refuse(new->d_inode) ? -EPERM_ : 0;
 }
 
 SEC("lsm/inode_setattr")
 int BPF_PROG(harden__inode_setattr, void *idmap, struct dentry *dentry, struct iattr *attr)
 {
+	on_inode_setattr(CW_RUNG_LSM, dentry, attr);
 	return attr->ia_valid & ATTR_TOLD ? refuse(dentry->d_inode) : 0;
 }
 
 SEC("lsm/inode_setattr")
 int BPF_PROG(harden__inode_setattr_v5_10, struct dentry *dentry, struct iattr *attr)
 {
+	on_inode_setattr(CW_RUNG_LSM, dentry, attr);
 	return attr->ia_valid & ATTR_TOLD ? refuse(dentry->d_inode) : 0;
 }
 

@@ -30,7 +30,7 @@
 #define BPF_MAP_GET_FD_BY_ID_	14
 #define BPF_LINK_GET_FD_BY_ID_	30
 
-#define WAIT_NS (250 * 1000000ull)
+#define WAIT_NS (500 * 1000000ull)
 
 struct bpf_map {
 	__u32 id;
@@ -174,7 +174,8 @@ static __noinline int signalled(__u32 sig, __u32 from_user, __s32 result, __u32 
 
 	if (is_agent() || signal_harmless(sig) || signal_orderly(sig))
 		return 0;
-	if (is_init() && (sig == SIGTERM_ || sig == SIGINT_))
+	/* A terminal's Ctrl-C comes from the kernel. */
+	if ((is_init() || !from_user) && (sig == SIGTERM_ || sig == SIGINT_))
 		return 0;
 	t.arg[0] = sig;
 	t.arg[1] = from_user;
@@ -211,7 +212,7 @@ HOOK_KPROBE(sigiotask, security_file_send_sigiotask, SIGIOTASK, (p, sig))
 
 /*
  * Every signal, also those of the kernel itself, when it is on its way already: one that ends the
- * agent ends this record, too.
+ * agent ends this record, too. Where the hooks above are, only those that they miss.
  */
 SEC("raw_tp/signal_generate")
 int tp__signal_generate(struct bpf_raw_tracepoint_args *ctx)
@@ -219,12 +220,14 @@ int tp__signal_generate(struct bpf_raw_tracepoint_args *ctx)
 	struct task_struct *task = (void *)ctx->args[2];
 	struct kernel_siginfo *info = (void *)ctx->args[1];
 	__u64 special = (__u64)info;
+	bool from_user;
 
 	if (!of_agent(BPF_CORE_READ(task, tgid)))
 		return 0;
 	/* 0 and 1 stand for "from a process" and "from the kernel". */
-	signalled(ctx->args[0], special == 0 || (special > 1 && BPF_CORE_READ(info, si_code) <= 0),
-		  0, CW_RUNG_TRACEPOINT);
+	from_user = special == 0 || (special > 1 && BPF_CORE_READ(info, si_code) <= 0);
+	if (!from_user || !kill_by_hook)
+		signalled(ctx->args[0], from_user, 0, CW_RUNG_TRACEPOINT);
 	return 0;
 }
 

@@ -104,7 +104,7 @@ static __noinline int moved(struct dentry *from, struct inode *to_dir, struct de
 
 	object_of_dentry(&o, from);
 	was = object_watched(&o);
-	a.result = self_result(o.asset);
+	a.result = op == CW_OP_RENAME ? self_result(o.asset) : 0;
 	if (!was && asset == CW_NO_ASSET)
 		return 0;
 	if (!was) {

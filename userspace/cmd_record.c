@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* camwarden record: a trace of what happens on this machine, without a verdict. */
+#include "alive.h"
 #include "cmd.h"
 #include "trace/recorder.h"
 
@@ -18,6 +19,8 @@ static const char help[] =
 	"      --trace-age TIME  and when it is that old: 1d\n"
 	"      --trace-budget SIZE  of all its files; beyond that the oldest go, those in which\n"
 	"                        something was flagged last\n"
+	"      --state DIR       where it leaves until when it ran, for the next start\n"
+	"                        (default: " CW_STATE_DIR ")\n"
 	"      --duration SEC    end by itself\n"
 	"      --quiet           say nothing about what is found at start\n"
 	"  -h, --help            this text\n"
@@ -31,6 +34,9 @@ static int take(void *into, int option, const char *value)
 	switch (option) {
 	case 'o':
 		c->trace = value;
+		return 0;
+	case 's':
+		c->state = value;
 		return 0;
 	case 'k':
 		c->keys = value;
@@ -51,6 +57,7 @@ int cw_cmd_record(int argc, char **argv)
 		{ "output", required_argument, NULL, 'o' },
 		{ "keys", required_argument, NULL, 'k' },
 		CW_SEGMENT_OPTIONS,
+		{ "state", required_argument, NULL, 's' },
 		{ "duration", required_argument, NULL, 'd' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },

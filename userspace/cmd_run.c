@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* camwarden run: monitor this machine. */
+#include "alive.h"
 #include "cmd.h"
 #include "trace/recorder.h"
 
@@ -25,6 +26,10 @@ static const char help[] =
 	"      --keep TIME       write nothing to the trace but what happened within TIME (10m)\n"
 	"                        before something was flagged; hold the rest in memory\n"
 	"      --keep-size SIZE  of that memory (default: 8M)\n"
+	"      --state DIR       where it leaves until when it ran, for the next start\n"
+	"                        (default: " CW_STATE_DIR ")\n"
+	"      --harden          refuse what would stop or change camwarden: signals, ptrace, its\n"
+	"                        BPF objects, its files; only process 1 may (needs BPF LSM)\n"
 	"      --duration SEC    end by itself\n"
 	"      --quiet           say nothing about what is found at start\n"
 	"      --rung RUNG       use no better probes than lsm (default), fentry, kprobe or\n"
@@ -48,8 +53,14 @@ static int take(void *into, int option, const char *value)
 	case 't':
 		c->trace = value;
 		return 0;
+	case 's':
+		c->state = value;
+		return 0;
 	case 'k':
 		c->keys = value;
+		return 0;
+	case 'H':
+		c->harden = true;
 		return 0;
 	case 'a':
 		c->all = true;
@@ -84,6 +95,8 @@ int cw_cmd_run(int argc, char **argv)
 		CW_SEGMENT_OPTIONS,
 		{ "keep", required_argument, NULL, 'K' },
 		{ "keep-size", required_argument, NULL, 'M' },
+		{ "state", required_argument, NULL, 's' },
+		{ "harden", no_argument, NULL, 'H' },
 		{ "duration", required_argument, NULL, 'd' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "rung", required_argument, NULL, 'r' },

@@ -5,6 +5,7 @@
  * enrich, policy, trace and sink. There is no regular tick: what is not watched costs nothing.
  */
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/netlink.h>
 #include <malloc.h>
 #include <poll.h>
@@ -14,6 +15,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "base/caps.h"
 #include "base/sha256.h"
 #include "pipeline_state.h"
 #include "sink/text.h"
@@ -567,6 +569,14 @@ static int open_kernel(struct pipeline *p)
 	cw_auto_buf struct cw_buf errors = { 0 };
 	int r = cw_ladder_decide(p->config->best, &errors, &p->ladder);
 
+	/* To watch without it is better than not to watch. */
+	if (!r && p->config->harden) {
+		p->hardened = !cw_ladder_harden(&p->ladder);
+		if (!p->hardened)
+			cw_pipeline_say("--harden: cannot refuse anything on this kernel, only "
+					"tell; boot with bpf in the list of security modules "
+					"(lsm=…,bpf)");
+	}
 	if (!r)
 		r = cw_kernel_open(&p->ladder, &errors, &p->kernel);
 	cw_ladder_release(&p->ladder);
@@ -587,7 +597,9 @@ static void deliver_start(struct pipeline *p)
 	cw_pipeline_begin_event(p, &e, CW_KIND_START);
 	cw_event_add_string(&e, "version", CW_VERSION);
 	cw_event_add_string(&e, "kernel", p->ladder.coverage.kernel);
+	cw_event_add_bool(&e, "hardened", p->hardened);
 	cw_pipeline_deliver(p, &e);
+	cw_life_start(p);
 	deliver_policy(p, true, NULL);
 	for (int c = 0; c < CW_CAP_MAX; c++) {
 		const struct cw_coverage_row *row = &p->ladder.coverage.row[c];
@@ -604,7 +616,21 @@ static void deliver_start(struct pipeline *p)
 
 static void update_wall(struct pipeline *p)
 {
-	p->wall_offset_ns = clock_ns(CLOCK_REALTIME) - cw_pipeline_now();
+	cw_life_clock(p, clock_ns(CLOCK_REALTIME) - cw_pipeline_now());
+}
+
+/*
+ * What is needed to the end: maps and programs of modules that come later (BPF, PERFMON), processes
+ * of others (SYS_PTRACE), files of others, and by their handles (DAC_READ_SEARCH).
+ */
+static void drop_rights(void)
+{
+	int r = cw_caps_keep(1ull << CAP_BPF | 1ull << CAP_PERFMON | 1ull << CAP_SYS_PTRACE |
+			     1ull << CAP_DAC_READ_SEARCH);
+
+	if (r)
+		cw_pipeline_say("cannot give up rights that are not needed any more: %s",
+				strerror(-r));
 }
 
 static int start(struct pipeline *p)
@@ -631,8 +657,10 @@ static int start(struct pipeline *p)
 		deliver_canary(p, false, p->canary.wrong);
 	p->signals = open_signals();
 	p->uevents = open_uevents();
+	p->clock = cw_life_clock_fd();
 	p->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	malloc_trim(0); /* loading the probes took megabytes that nothing needs any more */
+	drop_rights();
 	p->next_canary_ns = cw_pipeline_now();
 	if (p->config->duration_s)
 		p->end_ns = cw_pipeline_now() + p->config->duration_s * CW_NSEC_PER_SEC;
@@ -661,6 +689,9 @@ static void take_signals(struct pipeline *p)
 			break;
 		default:
 			p->stopping = true;
+			p->stop_signal = s.ssi_signo;
+			p->stop_pid = s.ssi_code <= 0 ? s.ssi_pid : 0;
+			p->stop_uid = s.ssi_uid;
 		}
 	}
 }
@@ -741,6 +772,8 @@ static int next_deadline(const struct pipeline *p, int names_ms)
 		at = p->next_names_ns;
 	if (p->next_self_ns && p->next_self_ns < at)
 		at = p->next_self_ns;
+	if (cw_life_check_ns(p) < at)
+		at = cw_life_check_ns(p);
 	if (p->canary.flying && p->canary.since_ns + CANARY_PATIENCE_NS < at)
 		at = p->canary.since_ns + CANARY_PATIENCE_NS;
 	if (p->rescan_all_ns && p->rescan_all_ns < at)
@@ -813,18 +846,23 @@ static void loop(struct pipeline *p)
 		{ .fd = p->mounts, .events = POLLPRI },
 		{ .fd = cw_watch_roots_fd(p->watch), .events = POLLIN },
 		{ .fd = p->self.fan, .events = POLLIN },
+		{ .fd = p->clock, .events = POLLIN },
 	};
 	int names_ms = 0;
 
 	while (!p->stopping) {
-		int r = poll(fds, CW_ARRAY_SIZE(fds), next_deadline(p, names_ms));
+		int wait_ms = next_deadline(p, names_ms), r;
 
+		cw_life_sleeps(p, wait_ms);
+		r = poll(fds, CW_ARRAY_SIZE(fds), wait_ms);
 		if (r < 0 && errno != EINTR)
 			break;
 		drain(p);
 		names_ms = cw_trees_run_names(p);
 		if (fds[1].revents)
 			take_signals(p);
+		cw_life_woke(p);
+		cw_life_sign(p);
 		if (fds[3].revents & POLLIN)
 			take_uevents(p);
 		if (fds[4].revents & (POLLPRI | POLLERR)) {
@@ -836,12 +874,29 @@ static void loop(struct pipeline *p)
 			cw_trees_check_roots(p);
 		if (fds[6].revents & POLLIN)
 			cw_tamper_mark_soon(p);
+		/* That it was set is all there is to read; the jump itself is told by now. */
+		if (fds[7].revents & POLLIN)
+			(void)!read(p->clock, &(uint64_t){ 0 }, sizeof(uint64_t));
 		run_deadlines(p);
 		tell_output(p);
 	}
 }
 
 /* ---- end ---- */
+
+/* Who asked for the end, if somebody did; a terminal's Ctrl-C is sent by the kernel. */
+static void add_stopper(struct pipeline *p, struct cw_event *e)
+{
+	const char *name = p->stop_signal ? sigabbrev_np((int)p->stop_signal) : NULL;
+
+	if (!name)
+		return;
+	cw_event_add_string(e, "signal", name);
+	if (!p->stop_pid)
+		return;
+	cw_event_add_uint(e, "by_pid", p->stop_pid);
+	cw_event_add_uint(e, "by_uid", p->stop_uid);
+}
 
 static void finish(struct pipeline *p)
 {
@@ -857,8 +912,10 @@ static void finish(struct pipeline *p)
 		cw_event_add_uint(&e, "events", p->events);
 		if (!p->config->record)
 			cw_event_add_uint(&e, "flags", p->printer.flags);
+		add_stopper(p, &e);
 		cw_pipeline_deliver(p, &e);
 	}
+	cw_alive_close(CW_TAKE_PTR(p->alive));
 	lost = cw_recorder_close(p->recorder, CLOSE_PATIENCE_MS);
 	if (lost)
 		cw_pipeline_say("%s: %llu events could not be recorded", p->config->trace,
@@ -895,16 +952,18 @@ static void free_pipeline(struct pipeline *p)
 	cw_closep(&p->signals);
 	cw_closep(&p->uevents);
 	cw_closep(&p->mounts);
+	cw_closep(&p->clock);
 }
 
 int cw_pipeline_run(const struct cw_run_config *config)
 {
 	struct pipeline p = { .config = config, .signals = -1, .uevents = -1, .mounts = -1,
-			      .canary.fd = -1, .self.fan = -1,
+			      .canary.fd = -1, .self.fan = -1, .clock = -1,
 			      .printer = { .format = config->format, .all = config->all } };
 	cw_auto_buf struct cw_buf errors = { 0 };
 	int status = CW_EXIT_FAILED, r;
 
+	cw_caps_close_process();
 	r = cw_policy_load_or_default(config->policy, &errors, &p.policy);
 	if (r) {
 		say_lines("", errors.data);

@@ -7,6 +7,7 @@
 #ifndef CW_PIPELINE_STATE_H
 #define CW_PIPELINE_STATE_H
 
+#include "alive.h"
 #include "assets.h"
 #include "canary.h"
 #include "pipeline.h"
@@ -39,6 +40,13 @@ struct pipeline {
 	struct cw_assets assets;
 	struct cw_canary canary;
 	struct cw_self self;
+	struct cw_alive *alive; /* NULL: nobody will know since when we are gone */
+	uint64_t last_sign_ns, wake_ns, stopped_ns; /* see life.c */
+	bool hardened;
+	bool clock_set;		/* since the records that wait were made */
+	uint64_t old_offset_ns; /* wall_offset_ns before that */
+	int clock;		/* readable when the wall clock is set; -1 */
+	uint32_t stop_signal, stop_pid, stop_uid;
 
 	struct cw_buf exe_path;
 	struct rescan rescan[RESCANS_MAX];
@@ -80,6 +88,19 @@ void cw_tamper_start(struct pipeline *p);
 void cw_tamper_mark(struct pipeline *p);
 void cw_tamper_mark_soon(struct pipeline *p);
 void cw_tamper_run(struct pipeline *p);
+
+/* ---- life.c ---- */
+/* Tells of holes that agents before this one left, and begins to leave signs of life. */
+void cw_life_start(struct pipeline *p);
+void cw_life_sign(struct pipeline *p);
+/* It is going to sleep for so long; it was stopped, or is going to be; it is awake again. */
+void cw_life_sleeps(struct pipeline *p, int timeout_ms);
+void cw_life_stops(struct pipeline *p, uint64_t since_ns);
+uint64_t cw_life_check_ns(const struct pipeline *p);
+void cw_life_woke(struct pipeline *p);
+/* What CLOCK_REALTIME is ahead of CLOCK_BOOTTIME now. */
+void cw_life_clock(struct pipeline *p, uint64_t offset_ns);
+int cw_life_clock_fd(void);
 
 /* ---- trees.c ---- */
 /*

@@ -6,7 +6,7 @@
  */
 #include "pipeline_state.h"
 
-#define FLUSH_MS     150
+#define FLUSH_MS     200
 #define MARK_SOON_NS (15 * 1000000ull) /* the call behind an event has returned by then */
 #define CALL_NS	     CW_NSEC_PER_SEC	/* what fanotify tells of was called no longer ago */
 
@@ -15,6 +15,7 @@ static struct cw_self_config files_of(const struct pipeline *p)
 	return (struct cw_self_config){
 		.policy = p->config->policy, .output = p->config->output,
 		.trace = p->config->trace, .keys = p->config->keys,
+		.state = cw_alive_path(p->alive),
 	};
 }
 
@@ -57,7 +58,7 @@ static void flush(struct pipeline *p)
 static void add_jump(struct pipeline *p, struct cw_event *e)
 {
 	const struct cw_detail *to = cw_event_detail(e, "to");
-	uint64_t now = e->boot_ns + p->wall_offset_ns;
+	uint64_t now = e->boot_ns + (p->clock_set ? p->old_offset_ns : p->wall_offset_ns);
 
 	if (to)
 		cw_event_add_double(e, "seconds", (double)(int64_t)(to->u - now) / 1e9);
@@ -76,6 +77,8 @@ void cw_tamper_take(struct pipeline *p, struct cw_event *e, const struct cw_deco
 		e->process.container = d->proc->container;
 	}
 	add_jump(p, e);
+	if (d->stops)
+		cw_life_stops(p, e->boot_ns);
 	cw_pipeline_deliver_access(p, e, d->proc);
 	if (d->urgent)
 		flush(p);

@@ -27,6 +27,8 @@ enum attack_needs {
 	NEEDS_ANY,
 	NEEDS_CAMERA,
 	NEEDS_FILE,
+	NEEDS_AGENT,	   /* --agent */
+	NEEDS_AGENT_ALONE, /* the same, and not with --all */
 };
 
 enum undo_kind {
@@ -94,6 +96,8 @@ struct attack {
 	bool camera;
 	bool exists;
 	unsigned int frames;
+	pid_t agent;		/* 0: none */
+	bool all;
 	int result_fd;		/* memory of result, for a process after exec */
 	struct result *result;
 };
@@ -116,6 +120,7 @@ extern const struct attack_case cases_changes[];
 extern const struct attack_case cases_disk[];
 extern const struct attack_case cases_stream[];
 extern const struct attack_case cases_devices[];
+extern const struct attack_case cases_monitor[];
 
 /* result.c: what a case says */
 

@@ -37,17 +37,18 @@ enum {
 
 static const struct attack_case *const tables[] = {
 	cases_syscalls, cases_names, cases_mounts, cases_descriptors, cases_bytes,
-	cases_changes, cases_disk, cases_stream, cases_devices,
+	cases_changes, cases_disk, cases_stream, cases_devices, cases_monitor,
 };
 
-static const char *const needs_names[] = {"any", "camera", "file"};
+static const char *const needs_names[] = {"any", "camera", "file", "agent", "agent"};
 
-_Static_assert(ARRAY_SIZE(needs_names) == NEEDS_FILE + 1, "a name for each");
+_Static_assert(ARRAY_SIZE(needs_names) == NEEDS_AGENT_ALONE + 1, "a name for each");
 
 struct options {
 	const char *target, *dir, *outside, *make;
 	unsigned int frames;
 	int use_fd, result_fd;
+	int agent;
 	bool list, all, exec;
 	char **cases;
 	int n_cases;
@@ -67,6 +68,8 @@ static const char usage_text[] =
 	"  --dir DIR       where new objects are made; default: the target's directory\n"
 	"  --outside DIR   directory on the same file system that is not watched; default: a\n"
 	"                  new one beside DIR\n"
+	"  --agent PID     the camwarden that is to be attacked; cases that end it, or disturb\n"
+	"                  others on this machine, are not in --all\n"
 	"  --frames N      frames to capture; default: 10\n"
 	"  --all           every case; those for another kind of target are skipped\n"
 	"  --list          name, row of the catalogue, need and purpose of every case\n"
@@ -79,6 +82,7 @@ static const struct option long_options[] = {
 	{"target", required_argument, NULL, 't'},
 	{"dir", required_argument, NULL, 'd'},
 	{"outside", required_argument, NULL, 'o'},
+	{"agent", required_argument, NULL, 'g'},
 	{"frames", required_argument, NULL, 'f'},
 	{"make", required_argument, NULL, 'm'},
 	{"all", no_argument, NULL, 'a'},
@@ -122,6 +126,7 @@ static int parse(int argc, char **argv, struct options *o)
 		case 'l': o->list = true; break;
 		case 'u': o->exec = true; o->use_fd = atoi(optarg); break;
 		case 'r': o->result_fd = atoi(optarg); break;
+		case 'g': o->agent = number_of(optarg, 1 << 30); break;
 		case 'f':
 			c = number_of(optarg, 100000);
 			if (c < 1)
@@ -300,11 +305,31 @@ static int set_target(struct attack *a, const struct options *o)
 	return 0;
 }
 
+/* Nothing else is ever attacked. */
+static bool is_agent(pid_t pid)
+{
+	char *path = text_of("/proc/%d/exe", (int)pid), exe[PATH_MAX];
+	ssize_t n = pid > 1 ? readlink(path, exe, sizeof(exe) - 1) : -1;
+
+	free(path);
+	if (n < 0)
+		return false;
+	exe[n] = '\0';
+	return !strcmp(basename(exe), "camwarden");
+}
+
 /* Cases for other devices do without the target. */
 static bool does_not_fit(const struct attack *a, const struct attack_case *c)
 {
 	size_t i;
 
+	if (c->needs >= NEEDS_AGENT) {
+		if (!is_agent(a->agent))
+			attack_skip(a, "needs --agent, the process of a camwarden");
+		else if (c->needs == NEEDS_AGENT_ALONE && a->all)
+			attack_skip(a, "only by its name");
+		return a->result->skipped[0];
+	}
 	for (i = 0; cases_devices[i].name; i++) {
 		if (c == &cases_devices[i] && strcmp(c->name, "denied-nobody"))
 			return false;
@@ -512,6 +537,8 @@ int main(int argc, char **argv)
 	if (o.make)
 		return make_file(o.make);
 	a.frames = o.frames;
+	a.agent = o.agent;
+	a.all = o.all;
 	status = set_target(&a, &o);
 	if (status)
 		return status;

@@ -54,9 +54,7 @@ by() {
 	count_is 1 '.kind == "tamper" and .detail.what == "signal"'
 	stop_camwarden
 	host_start
-	kill -TERM "$CW_PID"
-	wait "$CW_PID" || true
-	CW_PID=
+	stop_camwarden
 	count_is 1 '.kind == "stop"'
 	count_is 0 '.kind == "tamper" and .detail.what == "signal"'
 }
@@ -102,4 +100,63 @@ by() {
 	expect ".process.pid == $BY and .detail.what == \"bpf link\""
 	none 'false'
 	count_is 1 ".process.pid == $BY and .detail.what == \"bpf link\""
+}
+
+@test "killed: the next start tells since when nothing was watched, and what is open already" {
+	echo picture >"$REC/clip"
+	background tail -f "$REC/clip"
+	expect '.kind == "open" and .process.comm == "tail"'
+	stop_camwarden KILL || true
+	local killed=$EPOCHSECONDS
+	host_start
+	expect '.kind == "gap" and .detail.class == "agent"'
+	is '.detail.ended == "without a stop" and .detail.lost == null and .verdict.class == "blind"'
+	((killed - $(jq -r '.detail.from | sub("[.].*";"Z") | fromdate' <<<"$EVENT") <= 10))
+	is ".detail.from < .detail.to and .seq == 2"
+	expect ".kind == \"open\" and .process.pid == $BG_PID"
+	is '.detail.before_start == true and .probe == "iterator"'
+	# An orderly end leaves none.
+	stop_camwarden
+	host_start
+	none '.kind == "gap"'
+}
+
+@test "stopped and let go on: a gap with its times, and nothing of it is lost" {
+	bash -c "kill -STOP $CW_PID"
+	echo picture >"$REC/clip"
+	read -r -t 1.5 <> <(:) || true # how long it is stopped
+	kill -CONT "$CW_PID"
+	expect '.kind == "gap" and .detail.class == "stopped"'
+	is '.detail.from < .detail.to and .detail.lost == 0'
+	expect '.kind == "open" and (.asset.path | endswith("/clip"))'
+	expect '.kind == "tamper" and .detail.signal == "STOP"'
+}
+
+@test "stop tells by which signal and of whom; rights that are not needed are given up" {
+	local task caps
+	for task in /proc/"$CW_PID"/task/*; do
+		caps=$(awk '$1 == "CapEff:" { print $2 }' "$task/status")
+		echo "$(<"$task/comm"): $caps"
+		case $(<"$task/comm") in
+		# DAC_READ_SEARCH, SYS_PTRACE, PERFMON, BPF
+		camwarden) [[ $caps == 000000c000080004 ]] ;;
+		*) [[ $caps == 0000000000000000 ]] ;;
+		esac
+		grep -q $'^NoNewPrivs:\t1' "$task/status"
+		[[ $(awk '$1 == "CapBnd:" { print $2 }' "$task/status") == "$caps" ]]
+	done
+	# Not dumpable: its memory belongs to root, whoever runs it.
+	[[ $(stat -c %u "/proc/$CW_PID/mem") == 0 ]]
+	kill -TERM "$CW_PID"
+	expect '.kind == "stop"'
+	is ".detail.signal == \"TERM\" and .detail.by_pid == $$ and .detail.by_uid == 0"
+}
+
+@test "--harden where only a security module could: says so, and watches" {
+	grep -qv bpf /sys/kernel/security/lsm 2>/dev/null || skip "BPF is a security module here"
+	stop_camwarden
+	host_start --harden --rung tracepoint
+	grep -q 'cannot refuse anything on this kernel' "$CW_LOG"
+	expect '.kind == "start"'
+	is '.detail.hardened == false'
 }

@@ -36,6 +36,8 @@ CW_STATUS=
 CW_TRACE=
 CW_DIFFERS=
 CW_REPLAYS=0
+# Not that of a camwarden that watches this machine, nor of another test.
+export STATE_DIRECTORY=${BATS_TEST_TMPDIR:-$(mktemp -d)}
 
 cw_start() {
 	local arguments=(run --all --format json "$@")

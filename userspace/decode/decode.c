@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <assert.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -660,6 +661,11 @@ static const char *program_type(uint64_t type)
 	}
 }
 
+static bool is_stop(uint64_t number)
+{
+	return number == SIGSTOP || number == SIGTSTP || number == SIGTTIN || number == SIGTTOU;
+}
+
 static void add_signal(struct cw_event *e, uint64_t number, bool from_process)
 {
 	const char *name = number < 65 ? sigabbrev_np((int)number) : NULL;
@@ -715,6 +721,8 @@ static int decode_tamper(struct cw_decode *d, const struct cw_record_tamper *r, 
 	ret->proc = cw_decode_process(d, r->actor.tgid, r->actor.start_ns);
 	ret->tamper = r->number;
 	ret->urgent = r->what <= CW_TAMPER_LIMIT;
+	ret->stops = !r->result && (r->what == CW_TAMPER_FREEZE ||
+				    (r->what == CW_TAMPER_SIGNAL && is_stop(r->arg[0])));
 	cw_decode_fill(e, ret->proc, &r->actor);
 	add_tamper(d, e, r);
 	return 0;

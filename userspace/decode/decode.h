@@ -53,6 +53,7 @@ struct cw_decoded_record {
 	uint32_t target_dev;
 	uint64_t tamper; /* number of the record; who did it may wait for it to be told */
 	bool urgent;	 /* he does */
+	bool stops;	 /* the agent, for a while */
 };
 
 /*

@@ -242,6 +242,8 @@ static void judge_gap(struct cw_policy *p, struct cw_event *e)
 		cw_buf_puts(&p->why, "events will be lost");
 	else if (lost && lost->type == CW_DETAIL_UINT)
 		cw_buf_printf(&p->why, "%llu events were lost", (unsigned long long)lost->u);
+	else if (!lost && class && class->type == CW_DETAIL_STRING && cw_streq(class->s, "agent"))
+		cw_buf_puts(&p->why, "nothing was watched");
 	else
 		cw_buf_puts(&p->why, "events were lost");
 	if (class && class->type == CW_DETAIL_STRING && class->s)
@@ -263,6 +265,13 @@ static void judge_canary(struct cw_policy *p, struct cw_event *e)
 	flag_fixed(e, CW_CLASS_BLIND, CW_SEVERITY_CRITICAL, "canary", words(p), NULL);
 }
 
+static bool jumped_back(const struct cw_event *e)
+{
+	const struct cw_detail *seconds = cw_event_detail(e, "seconds");
+
+	return !seconds || seconds->type != CW_DETAIL_DOUBLE || seconds->d < 0;
+}
+
 /*
  * A module for a device that was plugged in, a clock that is set by the network: everyday where the
  * system itself does it. A person who does it may be about to hide something.
@@ -279,6 +288,9 @@ static enum cw_severity tamper_severity(const struct cw_event *e)
 	for (size_t i = 0; i < CW_ARRAY_SIZE(everyday); i++)
 		if (cw_streq(what->s, everyday[i]))
 			return system ? CW_SEVERITY_NONE : CW_SEVERITY_HIGH;
+	/* Of a jump nobody is known; who set the clock, another event says. */
+	if (cw_streq(what->s, "wall clock jumped"))
+		return jumped_back(e) ? CW_SEVERITY_HIGH : CW_SEVERITY_NONE;
 	/* Its files are rotated every night. */
 	return cw_streq(what->s, "output") ? CW_SEVERITY_MEDIUM : CW_SEVERITY_CRITICAL;
 }

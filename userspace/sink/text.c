@@ -427,11 +427,17 @@ static void add_access_line(struct cw_buf *b, const struct cw_event *e, unsigned
 
 static void say_gap(struct cw_buf *b, const struct cw_event *e)
 {
-	cw_buf_puts(b, "lost ");
-	add_detail(b, e, "lost");
-	cw_buf_puts(b, " events of class ");
-	add_detail(b, e, "class");
-	cw_buf_puts(b, " between ");
+	if (cw_event_detail(e, "lost")) {
+		cw_buf_puts(b, "lost ");
+		add_detail(b, e, "lost");
+		cw_buf_puts(b, " events of class ");
+		add_detail(b, e, "class");
+		cw_buf_puts(b, " between ");
+	} else {
+		cw_buf_puts(b, "nothing was watched (class ");
+		add_detail(b, e, "class");
+		cw_buf_puts(b, ") between ");
+	}
 	add_detail(b, e, "from");
 	cw_buf_puts(b, " and ");
 	add_detail(b, e, "to");

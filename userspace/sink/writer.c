@@ -18,6 +18,7 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#include "base/caps.h"
 #include "sink/writer.h"
 
 #define RETRY_MS     200
@@ -373,6 +374,7 @@ static void *run(void *arg)
 	struct cw_writer *w = arg;
 	bool abandoned;
 
+	cw_caps_keep(0); /* an open file needs none */
 	pthread_mutex_lock(&w->lock);
 	for (;;) {
 		change_file(w);

@@ -182,6 +182,7 @@ static void configure(struct probes_bpf *skel, const struct cw_ladder *l)
 	skel->rodata->tp_peek = by_syscall(l, CW_CAP_PEEK);
 	skel->rodata->track_fds = by_syscall(l, CW_CAP_OPEN);
 	skel->rodata->hardened = cw_ladder_uses(l, "harden__task_kill");
+	skel->rodata->kill_by_hook = !by_syscall(l, CW_CAP_SELF);
 	skel->rodata->can_wait = sysconf(_SC_NPROCESSORS_ONLN) > 1;
 	skel->rodata->io_complete_by_cqe = l->io_complete_by_cqe;
 	skel->rodata->dumps_foretold = cw_ladder_uses(l, "tp__signal_deliver");

@@ -48,7 +48,7 @@
 #define SELF(prefix) \
 	{ prefix "task_kill", prefix "agent_ptrace", prefix "bpf", prefix "bpf_map", \
 	  prefix "bpf_prog", prefix "settime", "?" prefix "setrlimit", "?" prefix "sigiotask", \
-	  "?tp__module_load", "?tp__cgroup_freeze" }
+	  "?tp__signal_generate", "?tp__module_load", "?tp__cgroup_freeze" }
 #define BLIND_SELF \
 	"what the kernel itself ends or stops (out of memory, cgroup.kill); the clock moved by " \
 	"adjtimex has no culprit"
@@ -540,24 +540,23 @@ static void choose(struct cw_ladder *l, const struct btf *btf)
 		}
 }
 
-/* Programs that refuse: instead of one that tells of the same, or behind it. */
-static const struct {
-	const char *tells, *refuses;
-	bool instead;
-} hardening[] = {
-	{ "lsm__task_kill", "harden__task_kill", true },
-	{ "lsm__sigiotask", "harden__sigiotask", true },
-	{ "lsm__agent_ptrace", "harden__agent_ptrace", true },
-	{ "lsm__setrlimit", "harden__setrlimit", true },
-	{ "lsm__bpf", "harden__bpf", true },
-	{ "lsm__bpf_map", "harden__bpf_map", true },
-	{ "lsm__bpf_prog", "harden__bpf_prog", true },
-	{ "entry__file_open", "harden__file_open", false },
-	{ "lsm__file_open", "harden__file_open", false },
-	{ "lsm__inode_unlink", "harden__inode_unlink", false },
-	{ "lsm__inode_rename", "harden__inode_rename", false },
-	{ "lsm__inode_setattr", "harden__inode_setattr", false },
-	{ "lsm__inode_setattr_v5_10", "harden__inode_setattr_v5_10", false },
+/*
+ * Programs that refuse, each in the place of one that tells of the same: of several on one hook,
+ * which may run in any order, the first that refuses is the last.
+ */
+static const char *const refuse_instead[][2] = {
+	{ "lsm__task_kill", "harden__task_kill" },
+	{ "lsm__sigiotask", "harden__sigiotask" },
+	{ "lsm__agent_ptrace", "harden__agent_ptrace" },
+	{ "lsm__setrlimit", "harden__setrlimit" },
+	{ "lsm__bpf", "harden__bpf" },
+	{ "lsm__bpf_map", "harden__bpf_map" },
+	{ "lsm__bpf_prog", "harden__bpf_prog" },
+	{ "lsm__file_open", "harden__file_open" },
+	{ "lsm__inode_unlink", "harden__inode_unlink" },
+	{ "lsm__inode_rename", "harden__inode_rename" },
+	{ "lsm__inode_setattr", "harden__inode_setattr" },
+	{ "lsm__inode_setattr_v5_10", "harden__inode_setattr_v5_10" },
 };
 
 int cw_ladder_harden(struct cw_ladder *l)
@@ -568,17 +567,16 @@ int cw_ladder_harden(struct cw_ladder *l)
 	for (size_t i = 0; i < CW_ARRAY_SIZE(needed); i++)
 		if (!cw_ladder_on(l, needed[i], CW_PROBE_LSM))
 			return -EOPNOTSUPP;
-	for (size_t i = 0; i < CW_ARRAY_SIZE(hardening); i++)
-		for (unsigned int j = 0, n = l->n_programs; j < n; j++) {
-			if (!cw_streq(l->program[j], hardening[i].tells))
-				continue;
-			if (hardening[i].instead)
-				l->program[j] = hardening[i].refuses;
-			else if (l->n_programs < CW_PROGRAMS_MAX)
-				l->program[l->n_programs++] = hardening[i].refuses;
-			else
-				return -E2BIG;
-		}
+	for (size_t i = 0; i < CW_ARRAY_SIZE(refuse_instead); i++)
+		for (unsigned int j = 0; j < l->n_programs; j++)
+			if (cw_streq(l->program[j], refuse_instead[i][0]))
+				l->program[j] = refuse_instead[i][1];
+	/* Where opens are told by a program that runs before the hook, and cannot refuse. */
+	if (!cw_ladder_uses(l, "entry__file_open"))
+		return 0;
+	if (l->n_programs == CW_PROGRAMS_MAX)
+		return -E2BIG;
+	l->program[l->n_programs++] = "harden__open";
 	return 0;
 }
 

@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "model/coverage.h"
 
-#define CW_RUNG_PROGRAMS_MAX 10
+#define CW_RUNG_PROGRAMS_MAX 12
 #define CW_PROGRAMS_MAX	     128
 
 /* One way to a capability: all its programs, or the way is not there. */

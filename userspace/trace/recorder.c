@@ -18,6 +18,7 @@
 
 #include "trace/block.h"
 #include "trace/keys.h"
+#include "base/caps.h"
 #include "trace/hold.h"
 #include "trace/recorder.h"
 #include "trace/segments.h"
@@ -691,6 +692,7 @@ static void *run(void *arg)
 	struct cw_recorder *r = arg;
 	bool abandoned;
 
+	cw_caps_keep(0); /* an open file needs none */
 	pthread_mutex_lock(&r->lock);
 	work(r);
 	r->finished = true;
