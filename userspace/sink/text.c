@@ -427,16 +427,16 @@ static void add_access_line(struct cw_buf *b, const struct cw_event *e, unsigned
 
 static void say_gap(struct cw_buf *b, const struct cw_event *e)
 {
-	if (cw_event_detail(e, "lost")) {
+	const struct cw_detail *class = cw_event_detail(e, "class");
+
+	if (class && class->type == CW_DETAIL_STRING && cw_streq(class->s, "agent")) {
+		cw_buf_puts(b, "nothing was watched between ");
+	} else {
 		cw_buf_puts(b, "lost ");
 		add_detail(b, e, "lost");
 		cw_buf_puts(b, " events of class ");
 		add_detail(b, e, "class");
 		cw_buf_puts(b, " between ");
-	} else {
-		cw_buf_puts(b, "nothing was watched (class ");
-		add_detail(b, e, "class");
-		cw_buf_puts(b, ") between ");
 	}
 	add_detail(b, e, "from");
 	cw_buf_puts(b, " and ");
