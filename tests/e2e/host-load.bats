@@ -29,7 +29,7 @@ assert_small() {
 }
 
 @test "at rest: no time is used, little memory" {
-	host_start
+	CW_NO_TRACE=yes host_start
 	local before after
 	before=$(cpu_ticks)
 	# Five seconds in which others work on files that nobody watches.
@@ -42,7 +42,7 @@ assert_small() {
 
 @test "10000 short-lived processes: 10000 opens, each by the right one, no gap, 12 MiB" {
 	echo picture >"$REC/clip"
-	host_start
+	CW_NO_TRACE=yes host_start
 	"$ACTOR" flood 10000 "$REC/clip" &
 	local parent=$! begin=$SECONDS
 	wait "$parent"
@@ -69,7 +69,7 @@ assert_small() {
 @test "memory stays flat" {
 	local first last
 	echo picture >"$REC/clip"
-	host_start
+	CW_NO_TRACE=yes host_start
 	"$ACTOR" flood 2500 "$REC/clip"
 	"$ACTOR" touch "$REC/clip" 5000 >/dev/null
 	expect '.kind == "close" and .process.argv[1] == "open"'

@@ -17,6 +17,7 @@
 #   mark_events                   what is there so far does not count any more
 #   cw_report                     command, last events and messages, for a failure
 # Files: $CW_EVENTS (JSON lines), $CW_LOG (its stderr). $CAMWARDEN names another binary.
+# $CW_NO_TRACE: cw_start records no trace, for tests that measure.
 #
 # In a guest, results as TAP:
 #   scenario TITLE FUNCTION       runs FUNCTION in a subshell in which any failing command ends it
@@ -44,7 +45,7 @@ cw_start() {
 
 	CW_DIR=${BATS_TEST_TMPDIR:-${CW_DIR:-$(mktemp -d)}}
 	CW_TRACE=
-	if [[ " $* " != *" --trace "* ]]; then
+	if [[ -z ${CW_NO_TRACE:-} && " $* " != *" --trace "* ]]; then
 		CW_TRACE=$CW_DIR/live.trace
 		rm -f "$CW_TRACE"
 		arguments+=(--trace "$CW_TRACE" --keys "$CW_DIR/live.keys")
