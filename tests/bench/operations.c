@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NAMES 4
+#define NAMES 10
 #define OPENS 200
 
 static int dir, file, listener;
@@ -53,7 +53,7 @@ static void do_getppid(void)
 }
 
 /*
- * One of four names: how many others share its place in the kernel's table of names is chance, and
+ * One of ten names: how many others share its place in the kernel's table of names is chance, and
  * the best batch is that of a name that has it alone.
  */
 static void open_at_depth(const char *path)

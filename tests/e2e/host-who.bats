@@ -96,7 +96,7 @@ held() {
 		. >= $before - 1 and . <= $after + 1) and .detail.not_before == null"
 	has ".process.pid == $BG_PID and .asset.path == \"$W/outside\" and .detail.since != null"
 	[[ $(<"$W/said") != *"is not running"* ]]
-	none '.process.comm == "camwarden"'
+	none '.process.comm == "camwarden" and .kind != "tamper"'
 }
 
 @test "an open file that was handed on: who opened it" {
