@@ -70,8 +70,19 @@ enum cw_access_op {
 	CW_OP_TRUNCATE,
 	CW_OP_ATTR,
 	CW_OP_PEEK, /* struct cw_record_touch */
+	CW_OP_EGRESS, /* the same */
+	CW_OP_COPY, /* the same */
+	CW_OP_GONE, /* an inode without a name left memory */
 	CW_OP_MOUNT, /* struct cw_record_mount, or an attempt that succeeded */
 	CW_OP_MAX,
+};
+
+enum cw_copy_way {
+	CW_COPY_PROBABLE,
+	CW_COPY_RANGE,
+	CW_COPY_CLONE,
+	CW_COPY_SENDFILE,
+	CW_COPY_MAX,
 };
 
 enum cw_mount_change {
@@ -113,6 +124,7 @@ enum cw_syscall_op {
 	CW_SYSCALL_TREE, /* mkdir, rename: the same, and something may have come into a tree */
 	CW_SYSCALL_LINK, /* link: the same */
 	CW_SYSCALL_PTRACE,
+	CW_SYSCALL_CONNECT,
 	CW_SYSCALL_MOUNT,
 	CW_SYSCALL_UMOUNT,
 	CW_SYSCALL_MOVE_MOUNT,
@@ -373,12 +385,14 @@ struct cw_record_touch {
 	__u64 victim_start_ns;
 	struct cw_exe_key victim_exe;
 	__u32 victim_tgid;
-	__u32 way; /* enum cw_peek_way */
+	__u32 way; /* enum cw_peek_way, cw_copy_way; egress: type of the socket */
 	__u64 target_ino; /* of the file it went into */
 	__u32 target_dev;
 	__u32 path_len;
 	__u32 path_flags;
-	__u32 pad;
+	__u32 touch_flags; /* enum cw_touch_flag */
+	struct cw_conn conn; /* where the connection goes: family, peer */
+	__u64 pad;
 	char path[CW_PATH_SIZE]; /* its name, leaf first */
 };
 
@@ -623,7 +637,7 @@ _Static_assert(sizeof(struct cw_actor) == 64, "actor");
 _Static_assert(sizeof(struct cw_record_process) == 16 + 384 + 32 + 512 + 512 + 256, "process");
 _Static_assert(sizeof(struct cw_record_access) == 704, "access");
 _Static_assert(sizeof(struct cw_record_move) == 1240, "move");
-_Static_assert(sizeof(struct cw_record_touch) == 704 + 64 + 512, "touch");
+_Static_assert(sizeof(struct cw_record_touch) == 704 + 72 + sizeof(struct cw_conn) + 512, "touch");
 _Static_assert(sizeof(struct cw_record_mount) == 704 + 16 + 512, "mount");
 _Static_assert(sizeof(struct cw_touch) == 56, "touch");
 _Static_assert(sizeof(struct cw_told_key) == 48, "told");

@@ -224,6 +224,7 @@ int exit__descriptors(struct bpf_raw_tracepoint_args *ctx)
  */
 #define ASSET_SEEN(asset) ((asset) + 17)
 #define SEEN_ASSET(seen)  ((seen) - 17)
+#define SEEN_ELSEWHERE	  2 /* not watched; written to by who has touched something */
 #define SEEN_MEMORY	  1 /* not watched, but it may be a /proc/PID/mem */
 
 /*
@@ -246,7 +247,9 @@ __noinline int fd_see(__u32 fd, __u32 op)
 	if (agent_open(&o))
 		return 0;
 	if (!object_watched(&o))
-		return tp_peek && o.mode == (S_IFREG | 0600) ? SEEN_MEMORY : 0;
+		return tp_peek && o.mode == (S_IFREG | 0600) ? SEEN_MEMORY :
+		       tp_copy && BPF_CORE_READ(file, f_mode) & FMODE_WRITE &&
+		       touched_maybe(bpf_get_current_pid_tgid() >> 32) ? SEEN_ELSEWHERE : 0;
 	if (asset_is_self(o.asset))
 		return self_only_read(o.asset, access_of(file)) ? 0 : ASSET_SEEN(o.asset);
 	d.file = address_of(file);
@@ -329,7 +332,9 @@ static __always_inline void fd_new(__u32 fd, __u32 op, __u32 access)
 	if (*holder_slot(tgid))
 		fd_check(tgid, fd, 1);
 	seen = fd_see(fd, op);
-	if (seen == SEEN_MEMORY) {
+	if (seen == SEEN_ELSEWHERE) {
+		copy_to_output(fd, CW_RUNG_TRACEPOINT);
+	} else if (seen == SEEN_MEMORY) {
 		tgid = fd_memory(fd);
 		if (tgid)
 			peeked(tgid, CW_PEEK_MEM, CW_RUNG_TRACEPOINT, 0);

@@ -36,6 +36,7 @@ const volatile __u32 self_mnt_ns = 0;	/* its mount namespace */
 const volatile bool defer_devices = false; /* the result of a device's open is seen later */
 const volatile bool tp_open = false;	/* system calls tell of opens (else of refusals only) */
 const volatile bool tp_denied = false;	/* system calls tell of refusals */
+const volatile bool tp_copy = false;	/* system calls tell of copies */
 const volatile bool tp_peek = false;	/* system calls tell who looks into memory */
 const volatile bool track_fds = false;	/* no hook sees a file's end: follow descriptors */
 const volatile bool io_complete_by_cqe = false;

@@ -7,6 +7,7 @@
 #ifndef CW_OPEN_BPF_H
 #define CW_OPEN_BPF_H
 
+#include "copy.bpf.h"
 #include "disk.bpf.h"
 #include "peek.bpf.h"
 #include "stream.bpf.h"
@@ -96,7 +97,10 @@ static __always_inline void open_forget(__u64 file)
 		__sync_fetch_and_add(&open_filter[address_slot(file)], -1);
 }
 
-/* 1: it is not watched. */
+/* What open_seen() found, if there is more to do. */
+#define OPEN_UNWATCHED 1
+#define OPEN_READS     2 /* a file of a tree */
+
 static __noinline int open_seen(struct file *file, int result, __u32 rung)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
@@ -110,7 +114,7 @@ static __noinline int open_seen(struct file *file, int result, __u32 rung)
 	if (agent_open(&o))
 		return 0;
 	if (!object_watched(&o))
-		return 1;
+		return OPEN_UNWATCHED;
 	a.access = access_of(file);
 	if (asset_is_self(o.asset)) {
 		a.result = result ? result : self_result(o.asset);
@@ -129,7 +133,7 @@ static __noinline int open_seen(struct file *file, int result, __u32 rung)
 		return 0;
 	a.file = address_of(file);
 	emit_access(&o, &a);
-	return 0;
+	return (o.mode & S_IFMT) == S_IFREG && a.access == CW_ABI_READ ? OPEN_READS : 0;
 }
 
 /* Who has touched something opens a file for writing that is not watched. */
@@ -139,6 +143,8 @@ static __noinline int written_elsewhere(struct file *file, __u32 rung)
 
 	if (BPF_CORE_READ(task, flags) & PF_DUMPCORE)
 		core_opened(file, rung);
+	else
+		copy_probable(file, rung);
 	return 0;
 }
 
@@ -150,13 +156,11 @@ static __noinline int written_elsewhere(struct file *file, __u32 rung)
  */
 static __always_inline void on_file_open(enum cw_rung rung, struct file *file, int result)
 {
-	if (file_maybe(rung, file)) {
-		if (!open_seen(file, result, rung))
-			return;
-	} else if (dumps_foretold) {
-		return;
-	}
-	if (!result && FIELD(rung, file, f_mode) & FMODE_WRITE &&
+	int seen = file_maybe(rung, file) ? open_seen(file, result, rung) : OPEN_UNWATCHED;
+
+	if (seen == OPEN_READS)
+		copy_to_output(1, rung);
+	if (seen == OPEN_UNWATCHED && !result && FIELD(rung, file, f_mode) & FMODE_WRITE &&
 	    touched_maybe(bpf_get_current_pid_tgid() >> 32))
 		written_elsewhere(file, rung);
 }

@@ -7,8 +7,8 @@
 #ifndef CW_PEEK_BPF_H
 #define CW_PEEK_BPF_H
 
-#include "emit.bpf.h"
 #include "hook.bpf.h"
+#include "tell.bpf.h"
 
 #define PTRACE_MODE_ATTACH_ 0x02
 #define PTRACE_MODE_FSCREDS_ 0x08
@@ -33,101 +33,28 @@
 #endif
 #define NR_GETFD 438
 
-/* Who looks into whom, and how. */
-struct peek {
-	__u32 way; /* enum cw_peek_way */
-	__u32 rung;
-	__u32 tgid; /* whose memory it is */
-	__u32 pad;
-	__u64 start_ns;
-	struct cw_exe_key exe;
-	__u64 file; /* what a core goes into; 0: not known */
-};
-
-static __always_inline void peek_target(struct cw_record_touch *r, struct file *file)
-{
-	struct path_result path = {};
-
-	r->target_ino = 0;
-	r->target_dev = 0;
-	if (file) {
-		r->target_ino = BPF_CORE_READ(file, f_inode, i_ino);
-		r->target_dev = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
-		path_write(r->path, BPF_CORE_READ(file, f_path.dentry),
-			   BPF_CORE_READ(file, f_path.mnt), CW_NO_ASSET, &path);
-	}
-	r->path_len = path.len;
-	r->path_flags = path.flags;
-	r->pad = 0;
-}
-
-/* One object that the victim touched. Global: read once by the verifier, not at every turn. */
-CW_GLOBAL int peek_tell(struct peek *p, __u32 index)
-{
-	struct access a = { .op = CW_OP_PEEK, .access = CW_ABI_READ, .fd = ~0u };
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct cw_told_key key = { .op = CW_OP_PEEK };
-	struct cw_record_touch *r;
-	struct cw_touched *t;
-	struct cw_touch *c;
-	struct object o;
-	enum cw_ring ring;
-	__u32 tgid;
-
-	if (!p)
-		return 0;
-	tgid = p->tgid;
-	t = bpf_map_lookup_elem(&touched, &tgid);
-	if (!t || t->start_ns != p->start_ns)
-		return 0;
-	c = touch_at(t, index);
-	if (!c->time_ns || c->flags & CW_TOUCH_EXECED)
-		return 0;
-	object_of_touch(&o, c);
-	ring = ring_of(o.mode);
-	key.tgid = bpf_get_current_pid_tgid() >> 32;
-	key.start_ns = task_start(task);
-	key.object = ring == CW_RING_DEVICES ? o.rdev : o.ino;
-	key.dev = o.dev;
-	key.way = p->way;
-	key.other[0] = p->start_ns;
-	key.other[1] = tgid;
-	if (!told_first(&key))
-		return 0;
-	r = reserve_record(ring, sizeof(*r), CW_RECORD_ACCESS,
-			   ring == CW_RING_DEVICES ? CW_LOSS_DEVICES : CW_LOSS_FILES);
-	if (!r)
-		return -1;
-	a.rung = p->rung;
-	access_write(&r->access, &o, &a, task);
-	r->access.open_id = c->open_id;
-	r->touch_ns = c->time_ns;
-	r->victim_start_ns = p->start_ns;
-	r->victim_tgid = tgid;
-	r->victim_exe = p->exe;
-	r->way = p->way;
-	peek_target(r, (void *)p->file);
-	submit_record(r);
-	return 0;
-}
-
-/* The victim touched something, as far as the array knows. Global, like peek_tell(). */
+/* The victim touched something, as far as the array knows. Global, like touch_tell(). */
 __noinline int peeked(__u32 tgid, __u32 way, __u32 rung, __u64 file)
 {
 	struct cw_touched *t = bpf_map_lookup_elem(&touched, &tgid);
 	struct cw_task *task = bpf_map_lookup_elem(&tasks, &tgid);
-	struct peek p = { .way = way, .rung = rung, .tgid = tgid, .file = file };
+	struct telling *p;
 
 	if (!t || is_agent())
 		return 0;
-	p.start_ns = t->start_ns;
+	p = telling_new(CW_OP_PEEK, way, rung);
+	if (!p)
+		return 0;
+	p->tgid = tgid;
+	p->file = file;
+	p->start_ns = t->start_ns;
 	if (task && task->start_ns == t->start_ns)
-		p.exe = task->exe;
-	/* Here, not in peek_tell(): functions under way share a stack of 512 bytes. */
+		p->exe = task->exe;
+	/* Here, not in touch_tell(): functions under way share a stack of 512 bytes. */
 	announce_current(CW_RING_DEVICES);
 	announce_current(CW_RING_FILES);
 	for (__u32 i = 0; i < CW_TOUCHES_MAX; i++)
-		peek_tell(&p, i);
+		touch_tell(p, i);
 	return 0;
 }
 

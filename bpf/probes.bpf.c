@@ -6,9 +6,11 @@
 #include "kernel.bpf.h"
 #include "maps.bpf.h"
 #include "lifecycle.bpf.h" /* fork, exec, exit, accept */
+#include "egress.bpf.h"	   /* LSM, fentry, kprobe: connections of who touched something */
 #include "mount.bpf.h"	   /* LSM, fentry, kprobe: mounts */
 #include "peek.bpf.h"	   /* LSM, fentry, kprobe: memory of other processes */
 #include "open.bpf.h"	   /* LSM, fentry, kprobe: open, receive, use, map, close */
+#include "clone.bpf.h"	   /* fentry, kprobe: copies */
 #include "tree.bpf.h"	   /* LSM, fentry, kprobe: names and attributes */
 #include "self.bpf.h"	   /* what is done to the agent */
 #include "harden.bpf.h"	   /* and what of it is refused, on demand */

@@ -524,6 +524,11 @@ static __always_inline int call_any(struct call *c, __u32 op)
 		if (!c->ret)
 			name_changed(op);
 		break;
+	case CW_SYSCALL_CONNECT:
+		if ((!c->ret || c->ret == -115) && /* EINPROGRESS */
+		    touched_maybe(bpf_get_current_pid_tgid() >> 32))
+			egress_of_fd(c->arg[0]);
+		break;
 	case CW_SYSCALL_MOUNT:
 		if (!c->ret && !(c->arg[3] & MS_PROPAGATION_))
 			emit_attempt(CW_OP_MOUNT, AT_FDCWD_, c->arg[1], 0);

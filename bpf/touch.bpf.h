@@ -84,6 +84,7 @@ static __noinline int touch_note(struct task_struct *task, struct object *o, __u
 
 	/* Who ends has lost its entry already. */
 	if (tgid == self_tgid || (o->mode & S_IFMT) == S_IFDIR ||
+	    asset_is_self(o->asset) ||
 	    BPF_CORE_READ(task, flags) & PF_EXITING)
 		return 0;
 	t = touched_by(task, tgid);

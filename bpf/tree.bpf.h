@@ -28,15 +28,43 @@ static __always_inline bool node_maybe(enum cw_rung rung, struct dentry *dentry)
 	return inode_maybe(rung, inode, mode) && !(BPF_CORE_READ(task, flags) & PF_KTHREAD);
 }
 
+/* Another name of the object that is in memory; 0: none that is known. */
+static __always_inline __u64 name_left(struct object *o, struct dentry *but)
+{
+	struct inode *inode = o->inode;
+	struct hlist_node *link;
+	__u64 offset, skip = address_of(but);
+
+	if ((o->mode & S_IFMT) != S_IFREG || BPF_CORE_READ(inode, i_nlink) < 2)
+		return 0;
+	if (bpf_core_field_exists(((struct dentry___v7_3 *)0)->d_alias))
+		offset = bpf_core_field_offset(struct dentry___v7_3, d_alias);
+	else if (bpf_core_field_exists(((struct dentry *)0)->d_u))
+		offset = bpf_core_field_offset(struct dentry, d_u);
+	else
+		return 0;
+	link = BPF_CORE_READ(inode, i_dentry.first);
+	for (int i = 0; i < 8 && link; i++) {
+		if ((__u64)link - offset != skip)
+			return (__u64)link - offset;
+		link = BPF_CORE_READ(link, next);
+	}
+	return 0;
+}
+
 static __noinline int removed(struct dentry *dentry, __u32 rung)
 {
 	struct access a = { .op = CW_OP_UNLINK, .access = CW_ABI_DELETE, .fd = ~0u, .rung = rung };
 	struct object o;
+	__u64 other;
 
 	object_of_dentry(&o, dentry);
 	if (is_agent() || !object_watched(&o))
 		return 0;
 	a.result = self_result(o.asset);
+	other = name_left(&o, dentry);
+	if (other)
+		return emit_move(&o, &a, other, o.asset);
 	return emit_access(&o, &a);
 }
 
@@ -320,6 +348,17 @@ HOOK_FEXIT(inode_removexattr_v5_10, security_inode_removexattr,
 HOOK_KPROBE(inode_removexattr_v5_10, security_inode_removexattr,
 	    (struct dentry *dentry, const char *name), (dentry, name))
 
+/* The content of a recording is gone for good. */
+static __noinline int gone(struct inode *inode, __u32 asset, __u32 rung)
+{
+	struct access a = { .op = CW_OP_GONE, .fd = ~0u, .rung = rung };
+	struct object o;
+
+	object_fill(&o, inode, NULL, NULL);
+	o.asset = asset;
+	return (o.mode & S_IFMT) == S_IFREG ? emit_access(&o, &a) : 0;
+}
+
 /*
  * An inode leaves memory. One without a name is gone for good, and its number is free. On FAT and
  * on overlays it is free in any case: there an inode has a number for as long as it is in memory.
@@ -328,6 +367,7 @@ static __always_inline void on_inode_free(enum cw_rung rung, struct inode *inode
 {
 	struct cw_inode_key key = { .ino = FIELD(rung, inode, i_ino) };
 	unsigned long magic;
+	struct cw_inode *m;
 
 	if (!filter_maybe(key.ino))
 		return;
@@ -336,8 +376,12 @@ static __always_inline void on_inode_free(enum cw_rung rung, struct inode *inode
 	    magic != OVERLAY_MAGIC)
 		return;
 	key.dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	if (inode_mark(key.ino, key.dev, inode_generation(inode)) &&
-	    !bpf_map_delete_elem(&inodes, &key))
+	m = inode_mark(key.ino, key.dev, inode_generation(inode));
+	if (!m)
+		return;
+	if (m->asset < CW_ASSETS_MAX && !BPF_CORE_READ(inode, i_nlink))
+		gone(inode, m->asset, rung);
+	if (!bpf_map_delete_elem(&inodes, &key))
 		__sync_fetch_and_add(&inode_filter[filter_slot(key.ino)], -1);
 }
 

@@ -303,6 +303,9 @@ bool cw_assets_core(struct cw_assets *a, const struct cw_event *e,
 void cw_assets_free(struct cw_assets *a)
 {
 	free(a->disks);
+	cw_buf_free(&a->holders);
+	for (unsigned int i = 0; i < CW_GONE_MAX; i++)
+		free(a->gone[i].path);
 	for (unsigned int i = 0; i < CW_CORES_MAX; i++)
 		free(a->core[i].path);
 }

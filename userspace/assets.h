@@ -24,6 +24,15 @@ struct cw_core {
 	char *path; /* of the object; NULL: unknown */
 };
 
+#define CW_GONE_MAX 64
+
+/* A name that was removed lately. */
+struct cw_gone {
+	uint64_t ino; /* 0: none */
+	uint32_t dev;
+	char *path;
+};
+
 struct cw_assets {
 	struct cw_kernel *kernel;
 	struct cw_watch *watch;
@@ -36,6 +45,9 @@ struct cw_assets {
 		char node[128];
 	} stand_in[CW_ASSETS_MAX];
 	unsigned int n_stand_ins;
+	struct cw_gone gone[CW_GONE_MAX]; /* the oldest goes */
+	unsigned int next_gone;
+	struct cw_buf holders; /* of the last that was removed */
 	struct cw_disks *disks; /* below the trees, for each its index; NULL: none */
 	uint32_t disk_tree[CW_DISKS_MAX];
 	struct cw_core core[CW_CORES_MAX]; /* the oldest goes */
@@ -59,6 +71,14 @@ bool cw_assets_identify_disk(struct cw_assets *a, struct cw_event *e,
 			     const struct cw_decoded_record *r);
 /* True: the device is below a tree. */
 bool cw_assets_is_disk(const struct cw_assets *a, uint32_t mode, uint32_t rdev);
+
+/* ---- holders.c ---- */
+/* A name of a recording is removed: adds who has the file open or mapped, by what is remembered. */
+void cw_assets_note_removed(struct cw_assets *a, struct cw_event *e,
+			    const struct cw_decoded_record *r);
+/* The file is gone: adds the name that it had last. */
+void cw_assets_name_gone(struct cw_assets *a, struct cw_event *e,
+			 const struct cw_decoded_record *r);
 
 /* ---- mounts.c ---- */
 /* The same answer for a change of mounts, and for one that is known by a path only. */

@@ -239,8 +239,13 @@ static int take_record(void *ctx, const struct cw_record *r, size_t size)
 		cw_tamper_mark_soon(p);
 		return 0;
 	}
-	if (identify(p, &e, &d))
+	if (identify(p, &e, &d)) {
+		if (e.kind == CW_KIND_UNLINK)
+			cw_assets_note_removed(&p->assets, &e, &d);
+		else if (e.kind == CW_KIND_GONE)
+			cw_assets_name_gone(&p->assets, &e, &d);
 		cw_pipeline_deliver_access(p, &e, d.proc);
+	}
 	if (r->type == CW_RECORD_ACCESS)
 		cw_kernel_set_quiet(p->kernel, (const struct cw_record_access *)r,
 				    e.verdict.decision != CW_DECISION_FLAG);

@@ -217,6 +217,66 @@ nothing_lost() {
 	[[ $(CW_MARK=0 count_events '.kind == "gap"') == 0 ]] || fail "events were lost"
 }
 
+# 192.0.2.1 is nobody; there is no way to it either, but it is asked for.
+connections() {
+	local clip=$RECORDINGS/sent
+
+	echo sent >"$clip"
+	mark_events
+	bash -c "read -r <$clip; exec 3<>/dev/tcp/127.0.0.1/9; (exec 4<>/dev/udp/192.0.2.1/9)
+		exec 5<>/dev/udp/192.0.2.1/7; exec 6<>/dev/udp/192.0.2.1/9" 2>/dev/null || true
+	echo >/dev/udp/192.0.2.1/9 || true
+	holds "$(wait_event '.kind == "egress"')" '.detail.to == "192.0.2.1:9"' '.detail.protocol == "udp"' \
+		'.detail.age >= 0' '.detail.inherited == true' '.asset.name == "footage"' \
+		".asset.path == \"$clip\"" '.process.comm == "bash"' '.verdict.decision == "flag"'
+	wait_event '.kind == "egress" and .detail.to == "192.0.2.1:7" and .detail.inherited == null' >/dev/null
+	: >"$RECORDINGS/after"
+	wait_event ".asset.path == \"$RECORDINGS/after\"" >/dev/null
+	[[ $(count_events '.kind == "egress"') == 2 ]]
+}
+
+copies() {
+	local clip=$RECORDINGS/copied
+
+	echo copied >"$clip"
+	mark_events
+	cp "$clip" /mnt/disk/direct
+	holds "$(wait_event '.kind == "copy" and .detail.by == "copy_file_range"')" \
+		'.detail.to == "/mnt/disk/direct"' '.detail.probable == null' ".asset.path == \"$clip\"" \
+		".detail.to_inode == $(stat -c %i /mnt/disk/direct)" '.process.comm == "cp"' \
+		'.verdict.decision == "flag"'
+	mark_events
+	cat "$clip" >/run/copied
+	holds "$(wait_event '.kind == "copy"')" '.detail.to == "/run/copied"' '.detail.probable == true' \
+		'.process.comm == "cat"' ".asset.path == \"$clip\""
+	mark_events
+	bash -c "read -r line <$clip; echo \$line >/run/later; echo >/dev/null; echo \$line >$RECORDINGS/again" >/dev/null
+	holds "$(wait_event '.kind == "copy"')" '.detail.to == "/run/later"' '.detail.probable == true'
+	wait_event ".kind == \"close\" and .asset.path == \"$RECORDINGS/again\"" >/dev/null
+	[[ $(count_events '.kind == "copy"') == 1 ]]
+}
+
+deletion() {
+	local clip=$RECORDINGS/deleted holder
+
+	echo deleted >"$clip"
+	ln "$clip" "$RECORDINGS/second"
+	mark_events
+	rm "$clip"
+	holds "$(wait_event '.kind == "unlink"')" '.detail.last == false' '.detail.names_left == 1' \
+		".detail.other_name == \"$RECORDINGS/second\""
+	exec 5<"$RECORDINGS/second"
+	holder=$BASHPID
+	mark_events
+	rm "$RECORDINGS/second"
+	holds "$(wait_event '.kind == "unlink"')" '.detail.last == true' \
+		".detail.held_by | contains(\"bash[$holder]\")"
+	[[ $(count_events '.kind == "gone"') == 0 ]]
+	exec 5<&-
+	holds "$(wait_event '.kind == "gone"')" ".asset.path == \"$RECORDINGS/second\"" \
+		'.asset.name == "footage"' '.verdict == null or .verdict.decision == null'
+}
+
 # The table tells the truth: a line whose case is seen everywhere has to go.
 not_yet() {
 	local found
@@ -260,6 +320,9 @@ scenario "refused attempts have the kernel's reason" refused
 scenario "frames are counted exactly: mapped, user pointers, read, threads, passed on" frames
 scenario "every event names program, command line, user and parent" whose
 scenario "nothing was lost" nothing_lost
+scenario "who touched a recording and connects to elsewhere is told, once" connections
+scenario "copies out of a tree are told, as what they are or as probable" copies
+scenario "a deletion tells what is left, who holds it, and when it is gone" deletion
 scenario "the table of what is not seen yet is true" not_yet
 stop_camwarden
 scenarios_done

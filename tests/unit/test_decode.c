@@ -896,6 +896,78 @@ static void test_mount(void **state)
 	assert_int_equal(cw_decode_record(*state, &m, sizeof(m), &e, &ret), -EBADMSG);
 }
 
+static void test_egress(void **state)
+{
+	struct cw_record_touch t = {
+		.access = opened(7, 70, ""), .touch_ns = 4500000000ULL, .way = 2,
+		.touch_flags = CW_TOUCH_FORKED,
+		.conn = { .family = AF_INET, .peer = { 203, 0, 113, 7 }, .peer_port = 443 },
+	};
+	struct cw_decoded_record ret;
+	struct cw_event e;
+
+	t.access.hdr.size = sizeof(t);
+	t.access.op = CW_OP_EGRESS;
+	give(*state, &t, &e, &ret);
+	assert_int_equal(e.kind, CW_KIND_EGRESS);
+	assert_string_equal(string_of(&e, "to"), "203.0.113.7:443");
+	assert_string_equal(string_of(&e, "protocol"), "udp");
+	assert_true(cw_event_detail(&e, "age")->d == 0.5);
+	assert_true(cw_event_detail(&e, "inherited")->u);
+	assert_null(cw_event_detail(&e, "victim_pid"));
+	t.conn.family = AF_INET6;
+	t.way = 1;
+	give(*state, &t, &e, &ret);
+	assert_string_equal(string_of(&e, "to"), "[cb00:7107::]:443");
+	assert_string_equal(string_of(&e, "protocol"), "tcp");
+}
+
+static void test_copy(void **state)
+{
+	struct cw_record_touch t = { .access = opened(7, 70, ""), .way = CW_COPY_RANGE,
+				     .target_ino = 44, .target_dev = CW_MKDEV(8, 2) };
+	struct cw_decoded_record ret;
+	struct cw_event e;
+
+	t.access.hdr.size = sizeof(t);
+	t.access.op = CW_OP_COPY;
+	t.path_len = names(t.path, sizeof(t.path), "tmp/a");
+	give(*state, &t, &e, &ret);
+	assert_int_equal(e.kind, CW_KIND_COPY);
+	assert_string_equal(string_of(&e, "to"), "/tmp/a");
+	assert_string_equal(string_of(&e, "to_dev"), "8:2");
+	assert_int_equal(uint_of(&e, "to_inode"), 44);
+	assert_string_equal(string_of(&e, "by"), "copy_file_range");
+	assert_null(cw_event_detail(&e, "probable"));
+	t.way = CW_COPY_PROBABLE;
+	give(*state, &t, &e, &ret);
+	assert_true(cw_event_detail(&e, "probable")->u);
+	t.way = 99;
+	give(*state, &t, &e, &ret);
+	assert_true(cw_event_detail(&e, "probable")->u);
+}
+
+static void test_name_left(void **state)
+{
+	struct cw_record_move m = { .access = opened(7, 70, "a"), .asset = 0 };
+	struct cw_decoded_record ret;
+	struct cw_event e;
+
+	m.access.hdr.size = sizeof(m);
+	m.access.op = CW_OP_UNLINK;
+	m.access.nlink = 3;
+	m.path_flags = CW_PATH_IN_ASSET;
+	m.path_len = names(m.path, sizeof(m.path), "b");
+	give(*state, &m, &e, &ret);
+	assert_int_equal(uint_of(&e, "names_left"), 2);
+	assert_string_equal(string_of(&e, "other_name"), ROOT "/b");
+	assert_false(cw_event_detail(&e, "last")->u);
+	m.access.op = CW_OP_GONE;
+	give(*state, &m, &e, &ret);
+	assert_int_equal(e.kind, CW_KIND_GONE);
+	assert_false(cw_kind_is_access(e.kind));
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -908,7 +980,8 @@ int main(void)
 		T(test_exec), T(test_exec_itself),
 		T(test_exec_on_socket), T(test_twice), T(test_argv), T(test_record_lost),
 		T(test_seeded), T(test_bounded), T(test_ended), T(test_same_pid),
-		T(test_malformed), T(test_lies), T(test_peek), T(test_mount),
+		T(test_malformed), T(test_lies), T(test_peek),
+		T(test_egress), T(test_copy), T(test_name_left), T(test_mount),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

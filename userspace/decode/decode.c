@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <assert.h>
+#include <arpa/inet.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -28,6 +30,7 @@ struct cw_decode {
 	struct proc_list live, ended;
 	struct open_path opens[OPENS_MAX]; /* by id modulo size; an older one gives way */
 	struct cw_buf path, target;
+	char dev[24]; /* of a target */
 };
 
 /* ---- the table of processes ---- */
@@ -415,6 +418,8 @@ static const enum cw_kind kinds[] = {
 	[CW_OP_LINK] = CW_KIND_LINK,	     [CW_OP_UNLINK] = CW_KIND_UNLINK,
 	[CW_OP_TRUNCATE] = CW_KIND_TRUNCATE, [CW_OP_ATTR] = CW_KIND_ATTR,
 	[CW_OP_PEEK] = CW_KIND_PEEK,	     [CW_OP_MOUNT] = CW_KIND_MOUNT,
+	[CW_OP_EGRESS] = CW_KIND_EGRESS,     [CW_OP_COPY] = CW_KIND_COPY,
+	[CW_OP_GONE] = CW_KIND_GONE,
 };
 
 _Static_assert(CW_ARRAY_SIZE(kinds) == CW_OP_MAX, "an operation lacks its kind");
@@ -461,6 +466,8 @@ static void add_details(struct cw_event *e, const struct cw_record_access *r)
 	case CW_OP_UNLINK:
 		if (!S_ISDIR(r->mode) && r->nlink)
 			cw_event_add_bool(e, "last", r->nlink == 1);
+		if (!S_ISDIR(r->mode) && r->nlink > 1)
+			cw_event_add_uint(e, "names_left", r->nlink - 1);
 		break;
 	case CW_OP_TRUNCATE:
 		/* A system call tells when it is done: the old size is not known any more. */
@@ -527,6 +534,46 @@ static const char *const peek_ways[] = {
 
 _Static_assert(CW_ARRAY_SIZE(peek_ways) == CW_PEEK_MAX, "a way to look lacks its name");
 
+static const char *const copy_ways[] = {
+	[CW_COPY_PROBABLE] = NULL, [CW_COPY_RANGE] = "copy_file_range",
+	[CW_COPY_CLONE] = "reflink", [CW_COPY_SENDFILE] = "sendfile",
+};
+
+_Static_assert(CW_ARRAY_SIZE(copy_ways) == CW_COPY_MAX, "a way to copy lacks its name");
+
+/* Where a connection goes. */
+static void add_egress(struct cw_decode *d, struct cw_event *e, const struct cw_record_touch *t)
+{
+	char address[INET6_ADDRSTRLEN];
+	bool v6 = t->conn.family == AF_INET6;
+
+	if (!inet_ntop(v6 ? AF_INET6 : AF_INET, t->conn.peer, address, sizeof(address)))
+		return;
+	cw_buf_reset(&d->target);
+	cw_buf_printf(&d->target, v6 ? "[%s]:%u" : "%s:%u", address, t->conn.peer_port);
+	if (!d->target.error)
+		cw_event_add_string(e, "to", d->target.data);
+	cw_event_add_string(e, "protocol", t->way == SOCK_STREAM ? "tcp" :
+					   t->way == SOCK_DGRAM ? "udp" : "other");
+}
+
+static void add_copy(struct cw_decode *d, struct cw_event *e, const struct cw_record_touch *t)
+{
+	const char *to = turn_path(d, &d->target, t->path, t->path_len, t->path_flags,
+				   CW_NO_ASSET);
+
+	if (to)
+		cw_event_add_string(e, "to", to);
+	snprintf(d->dev, sizeof(d->dev), "%u:%u", CW_MAJOR(t->target_dev),
+		 CW_MINOR(t->target_dev));
+	cw_event_add_string(e, "to_dev", d->dev);
+	cw_event_add_uint(e, "to_inode", t->target_ino);
+	if (t->way < CW_COPY_MAX && copy_ways[t->way])
+		cw_event_add_string(e, "by", copy_ways[t->way]);
+	else
+		cw_event_add_bool(e, "probable", true);
+}
+
 /* What was touched once, and is got at now by way of the process that did. */
 static void add_touch(struct cw_decode *d, struct cw_event *e, const struct cw_record_touch *t,
 		      struct cw_decoded_record *ret)
@@ -534,12 +581,21 @@ static void add_touch(struct cw_decode *d, struct cw_event *e, const struct cw_r
 	const char *exe = exe_known(&t->victim_exe) ?
 				  d->ops.exe_path(d->ops.ctx, &t->victim_exe) : NULL;
 
+	cw_event_add_double(e, "age", seconds_between(t->touch_ns, t->access.hdr.time_ns));
+	if (t->access.op != CW_OP_PEEK) {
+		if (t->touch_flags & CW_TOUCH_FORKED)
+			cw_event_add_bool(e, "inherited", true);
+		if (t->access.op == CW_OP_EGRESS)
+			add_egress(d, e, t);
+		else
+			add_copy(d, e, t);
+		return;
+	}
 	cw_event_add_string(e, "by", t->way < CW_PEEK_MAX ? peek_ways[t->way] : "unknown");
 	cw_event_add_uint(e, "victim_pid", t->victim_tgid);
 	cw_event_add_uint(e, "victim_start_ns", t->victim_start_ns);
 	if (exe)
 		cw_event_add_string(e, "victim_exe", exe);
-	cw_event_add_double(e, "age", seconds_between(t->touch_ns, t->access.hdr.time_ns));
 	if (!t->target_ino)
 		return;
 	ret->target = turn_path(d, &d->target, t->path, t->path_len, t->path_flags, CW_NO_ASSET);
@@ -577,7 +633,15 @@ static void add_mount(struct cw_decode *d, struct cw_event *e, const struct cw_r
 
 static bool is_about_touch(uint32_t op)
 {
-	return op == CW_OP_PEEK;
+	return op == CW_OP_PEEK || op == CW_OP_EGRESS || op == CW_OP_COPY;
+}
+
+static void add_other_name(struct cw_decode *d, struct cw_event *e, const struct cw_record_move *m)
+{
+	const char *name = turn_path(d, &d->target, m->path, m->path_len, m->path_flags, m->asset);
+
+	if (name)
+		cw_event_add_string(e, "other_name", name);
 }
 
 static int decode_access(struct cw_decode *d, const struct cw_record_access *r, size_t size,
@@ -598,6 +662,8 @@ static int decode_access(struct cw_decode *d, const struct cw_record_access *r, 
 	add_details(e, r);
 	if (size >= sizeof(struct cw_record_move) && (r->op == CW_OP_RENAME || r->op == CW_OP_LINK))
 		add_move(d, e, (const struct cw_record_move *)r);
+	if (size >= sizeof(struct cw_record_move) && r->op == CW_OP_UNLINK)
+		add_other_name(d, e, (const struct cw_record_move *)r);
 	if (is_about_touch(r->op))
 		add_touch(d, e, (const struct cw_record_touch *)r, ret);
 	if (r->op == CW_OP_MOUNT)

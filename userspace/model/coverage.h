@@ -16,6 +16,8 @@ enum cw_capability {
 	CW_CAP_NAMES, /* unlink, rename, link */
 	CW_CAP_ATTRIBUTES, /* truncate, mode, owner */
 	CW_CAP_PEEK, /* memory of a process that touched something */
+	CW_CAP_EGRESS, /* connections of a process that touched something */
+	CW_CAP_COPY,
 	CW_CAP_MOUNTS, /* over, away from and of a tree */
 	CW_CAP_DISKS, /* the devices below a tree */
 	CW_CAP_PROCESS,

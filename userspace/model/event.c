@@ -16,6 +16,7 @@ static const char *const kind_names[] = {
 	[CW_KIND_GAP] = "gap",		 [CW_KIND_COVERAGE] = "coverage",
 	[CW_KIND_CANARY] = "canary",	 [CW_KIND_START] = "start",
 	[CW_KIND_STOP] = "stop",	 [CW_KIND_POLICY] = "policy",
+	[CW_KIND_GONE] = "gone",	 [CW_KIND_COPY] = "copy",
 };
 
 static const char *const probe_names[] = {
@@ -169,5 +170,5 @@ unsigned int cw_origin_peer(const struct cw_origin *o, const void **ret_addr)
 
 bool cw_kind_is_access(enum cw_kind kind)
 {
-	return kind <= CW_KIND_EGRESS;
+	return kind <= CW_KIND_EGRESS || kind == CW_KIND_COPY;
 }

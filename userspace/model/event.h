@@ -43,6 +43,8 @@ enum cw_kind {
 	CW_KIND_START,
 	CW_KIND_STOP,
 	CW_KIND_POLICY,
+	CW_KIND_GONE, /* a recording's content, with its last name and user */
+	CW_KIND_COPY,
 	CW_KIND_MAX,
 };
 

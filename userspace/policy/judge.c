@@ -23,6 +23,7 @@ static const struct {
 	[CW_KIND_UNLINK] = { false, CW_POLICY_DELETE },
 	[CW_KIND_PEEK] = { false, CW_POLICY_OPEN },
 	[CW_KIND_EGRESS] = { false, CW_POLICY_OPEN },
+	[CW_KIND_COPY] = { false, CW_POLICY_OPEN },
 };
 
 static const struct {

@@ -124,6 +124,7 @@ static const struct {
 	{ -1, NR32(404) /* clock_settime64 */, CW_SYSCALL_CLOCK, CW_CAP_SELF },
 	{ __NR_ioctl, NR32(54), CW_SYSCALL_IOCTL, CW_CAP_USE },
 	{ __NR_mmap, -1, CW_SYSCALL_MMAP, CW_CAP_MAP },
+	{ __NR_connect, NR32(362), CW_SYSCALL_CONNECT, CW_CAP_EGRESS },
 	{ __NR_mount, NR32(21), CW_SYSCALL_MOUNT, CW_CAP_MOUNTS },
 	{ __NR_umount2, NR32(52), CW_SYSCALL_UMOUNT, CW_CAP_MOUNTS },
 	{ 429 /* move_mount */, NR32(429), CW_SYSCALL_MOVE_MOUNT, CW_CAP_MOUNTS },
@@ -179,6 +180,7 @@ static void configure(struct probes_bpf *skel, const struct cw_ladder *l)
 	skel->rodata->close_rung = (__u8)l->coverage.row[CW_CAP_CLOSE].rung;
 	skel->rodata->tp_open = by_syscall(l, CW_CAP_OPEN);
 	skel->rodata->tp_denied = by_syscall(l, CW_CAP_DENIED);
+	skel->rodata->tp_copy = by_syscall(l, CW_CAP_COPY);
 	skel->rodata->tp_peek = by_syscall(l, CW_CAP_PEEK);
 	skel->rodata->track_fds = by_syscall(l, CW_CAP_OPEN);
 	skel->rodata->hardened = cw_ladder_uses(l, "harden__task_kill");
@@ -674,6 +676,24 @@ int cw_kernel_task(struct cw_kernel *k, uint32_t tgid, struct cw_task *ret_task)
 		r = bpf_map__lookup_elem(k->skel->maps.ended, &tgid, sizeof(tgid), ret_task,
 					 sizeof(*ret_task), 0);
 	return r;
+}
+
+void cw_kernel_each_toucher(struct cw_kernel *k, uint64_t ino, uint32_t dev,
+			    void (*fn)(void *ctx, uint32_t tgid), void *ctx)
+{
+	uint32_t key, next;
+	struct cw_touched t;
+
+	for (int r = bpf_map__get_next_key(k->skel->maps.touched, NULL, &next, sizeof(next)); !r;
+	     r = bpf_map__get_next_key(k->skel->maps.touched, &key, &next, sizeof(next))) {
+		key = next;
+		if (bpf_map__lookup_elem(k->skel->maps.touched, &key, sizeof(key), &t, sizeof(t),
+					 0))
+			continue;
+		for (int i = CW_TOUCH_DEVICES; i < CW_TOUCHES_MAX; i++)
+			if (t.touch[i].time_ns && t.touch[i].ino == ino && t.touch[i].dev == dev)
+				fn(ctx, key);
+	}
 }
 
 void cw_kernel_each_task(struct cw_kernel *k, void (*fn)(void *ctx, const struct cw_task *t),

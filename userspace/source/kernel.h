@@ -91,6 +91,9 @@ int cw_kernel_task(struct cw_kernel *k, uint32_t tgid, struct cw_task *ret_task)
 /* Every process that the kernel side knows. `fn` must not add or remove any. */
 void cw_kernel_each_task(struct cw_kernel *k, void (*fn)(void *ctx, const struct cw_task *t),
 			 void *ctx);
+/* Every process that touched that file, as far as it is remembered. */
+void cw_kernel_each_toucher(struct cw_kernel *k, uint64_t ino, uint32_t dev,
+			    void (*fn)(void *ctx, uint32_t tgid), void *ctx);
 int cw_kernel_set_conn(struct cw_kernel *k, uint32_t tgid, uint64_t start_ns,
 		       const struct cw_conn *conn);
 /* Tells that a socket was accepted before the agent started. */

@@ -26,6 +26,15 @@
 #define BLIND_CONNECTION \
 	"protocols other than TCP; what a proxy passes on by UNIX sockets or pipes; which of its " \
 	"peers a server serves whose threads share the work"
+#define COPIES \
+	"?fentry__copy_range|kprobe__copy_range", "?fentry__clone_range|kprobe__clone_range", \
+	"?fentry__send|kprobe__send"
+#define BLIND_EGRESS \
+	"connections that were there before the touch, that are not IP, or that another process " \
+	"makes"
+#define BLIND_COPY \
+	"copies by a process that only gets what another read, into memory or by a descriptor " \
+	"that it had before"
 #define BLIND_MOUNTS "mounts over a folder above a tree, in other mount namespaces"
 #define BLIND_DISKS \
 	"disks of a network file system, and all but the first of a btrfs; what a driver of " \
@@ -153,6 +162,26 @@ static const struct cw_way ways[] = {
 	  "who reads a core dump; ptrace and process_vm_readv by a thread's number or out of a "
 	  "container; /proc/PID/mem by io_uring", BETTER_HOOKS, CW_NEEDS_DESCRIPTORS },
 
+	{ CW_CAP_EGRESS, CW_PROBE_LSM, { "lsm__socket_connect", "lsm__socket_sendmsg" },
+	  BLIND_EGRESS, NULL, CW_NEEDS_FILES },
+	{ CW_CAP_EGRESS, CW_PROBE_FENTRY, { "fexit__socket_connect", "fexit__socket_sendmsg" },
+	  BLIND_EGRESS, NULL, CW_NEEDS_FILES },
+	{ CW_CAP_EGRESS, CW_PROBE_KPROBE, { "kprobe__socket_connect", "kprobe__socket_sendmsg" },
+	  BLIND_EGRESS "; " BLIND_REFUSED, BETTER_TRAMPOLINE, CW_NEEDS_FILES },
+	{ CW_CAP_EGRESS, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
+	  BLIND_EGRESS "; UDP and TCP without connect; connections by io_uring", BETTER_HOOKS,
+	  CW_NEEDS_DESCRIPTORS },
+
+	{ CW_CAP_COPY, CW_PROBE_LSM, { QUICK("file_open"), COPIES }, BLIND_COPY, NULL,
+	  CW_NEEDS_FILES },
+	{ CW_CAP_COPY, CW_PROBE_FENTRY, { "fexit__file_open", COPIES }, BLIND_COPY, NULL,
+	  CW_NEEDS_FILES },
+	{ CW_CAP_COPY, CW_PROBE_KPROBE, { "kprobe__file_open", COPIES }, BLIND_COPY,
+	  BETTER_TRAMPOLINE, CW_NEEDS_FILES },
+	{ CW_CAP_COPY, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
+	  BLIND_COPY "; which call copied, and standard output", BETTER_HOOKS,
+	  CW_NEEDS_DESCRIPTORS },
+
 	{ CW_CAP_MOUNTS, CW_PROBE_LSM, MOUNTS("lsm__"), BLIND_MOUNTS, NULL, CW_NEEDS_NOTHING },
 	{ CW_CAP_MOUNTS, CW_PROBE_FENTRY, MOUNTS("fexit__"), BLIND_MOUNTS, NULL, CW_NEEDS_NOTHING },
 	{ CW_CAP_MOUNTS, CW_PROBE_KPROBE, MOUNTS("kprobe__"), BLIND_MOUNTS "; " BLIND_REFUSED,
@@ -259,6 +288,8 @@ static const struct {
 	HOOKS("ptrace_access_check", 2),
 	HOOKS("inode_set_acl", 4),
 	HOOKS("inode_remove_acl", 3),
+	HOOKS("socket_connect", 3),
+	HOOKS("socket_sendmsg", 3),
 	HOOKS("sb_mount", 5),
 	HOOKS("sb_umount", 2),
 	HOOKS("move_mount", 2),
@@ -297,6 +328,13 @@ static const struct {
 	SIGNATURE("inode_removexattr", "inode_removexattr", 3),
 	SIGNATURE("inode_removexattr_v5_10", "inode_removexattr", 2),
 #undef SIGNATURE
+#define COPY(name, function) \
+	{ "fentry__" name, CW_HOOK_FENTRY, function, 0 }, \
+	{ "kprobe__" name, CW_HOOK_KPROBE, function, 0 }
+	COPY("copy_range", "vfs_copy_file_range"),
+	COPY("clone_range", "vfs_clone_file_range"),
+	COPY("send", "do_splice_direct"),
+#undef COPY
 	{ "fentry__fput", CW_HOOK_FENTRY, "__fput", 0 },
 	{ "kprobe__fput", CW_HOOK_KPROBE, "__fput", 0 },
 	{ "fexit__chrdev_open", CW_HOOK_FEXIT, "chrdev_open", 2 },
