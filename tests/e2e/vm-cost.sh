@@ -6,6 +6,7 @@
 #
 # vm: --icount --vivid none --no-sound --disk 64
 # limit: 150
+# early
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -9,6 +9,7 @@
 # $CW_RUNG: a lower one to ask for. $CW_WRITE: a directory to write the coverage to instead.
 #
 # limit: 240
+# early
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -68,6 +69,7 @@ accesses() {
 		unlink rm again 0
 		truncate truncate moved 0
 		unlink rm moved 0
+		gone rm moved 0
 		unlink rmdir day 0
 		denied cat video0 -13
 		open v4l2-ctl video0 0

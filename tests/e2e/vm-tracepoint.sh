@@ -6,6 +6,7 @@
 #
 # vm: --vivid none --no-sound
 # limit: 150
+# early
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."

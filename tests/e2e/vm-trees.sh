@@ -6,6 +6,7 @@
 #
 # vm: --disk 64
 # limit: 120
+# early
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."
