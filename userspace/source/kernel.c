@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -393,6 +394,20 @@ static struct probes_bpf *open_probes(bool global_functions, struct bpf_object_o
 	return p;
 }
 
+/*
+ * The object was read once, and is a megabyte of our own file: its pages need not stay in memory.
+ * They are never written, and would come back by themselves (madvise(2), MADV_DONTNEED).
+ */
+static void forget_object(const struct probes_bpf *p)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin, end;
+
+	begin = ((uintptr_t)p->skeleton->data + page - 1) & ~(page - 1);
+	end = ((uintptr_t)p->skeleton->data + p->skeleton->data_sz) & ~(page - 1);
+	if (begin < end)
+		madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
 int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors,
 		   struct cw_kernel **ret_kernel)
 {
@@ -419,6 +434,7 @@ int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors,
 		cw_buf_printf(errors, "cannot load the probes: %s: %s", strerror(-r), libbpf_words);
 		goto fail;
 	}
+	forget_object(k->skel);
 	r = open_rings(k);
 	if (!r)
 		r = attach_all(k, ladder, errors);
