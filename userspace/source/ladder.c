@@ -105,8 +105,8 @@ static const struct cw_way ways[] = {
 	  { "kprobe__file_permission", "kprobe__file_ioctl", "?kprobe__file_ioctl_compat" },
 	  BLIND_REFUSED, BETTER_TRAMPOLINE, CW_NEEDS_FILES },
 	{ CW_CAP_USE, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
-	  "reads by io_uring and io_submit; descriptors above 1023 that came by fork, or in a table "
-	  "that two processes share", BETTER_HOOKS, CW_NEEDS_DESCRIPTORS },
+	  "reads by io_uring and io_submit; descriptors above 1023 that came by fork, or in a "
+	  "table that two processes share", BETTER_HOOKS, CW_NEEDS_DESCRIPTORS },
 
 	{ CW_CAP_MAP, CW_PROBE_LSM, { QUICK("mmap_file") }, "", NULL, CW_NEEDS_FILES },
 	{ CW_CAP_MAP, CW_PROBE_FENTRY, { "fexit__mmap_file" }, "", NULL, CW_NEEDS_FILES },
