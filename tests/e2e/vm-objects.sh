@@ -219,7 +219,7 @@ nothing_lost() {
 
 # 192.0.2.1 is nobody; there is no way to it either, but it is asked for.
 connections() {
-	local clip=$RECORDINGS/sent
+	local clip=$RECORDINGS/sent self=$BASHPID
 
 	echo sent >"$clip"
 	mark_events
@@ -233,7 +233,7 @@ connections() {
 	: >"$RECORDINGS/after"
 	wait_event ".asset.path == \"$RECORDINGS/after\"" >/dev/null
 	# This shell wrote the file, and counts as having touched it.
-	[[ $(count_events ".kind == \"egress\" and .process.pid == $BASHPID") == 1 ]]
+	[[ $(count_events ".kind == \"egress\" and .process.pid == $self") == 1 ]]
 	[[ $(count_events '.kind == "egress"') == 3 ]]
 }
 
