@@ -4,8 +4,8 @@
  * length counts, so that a reader points into the content instead of copying. Strings, processes
  * and assets have numbers from 1 in the order of their records; 0 is "none".
  *
- * Runs for every event on the hub: one hash look-up per string, no allocation once the buffers
- * have grown.
+ * Runs for every event on the hub: one comparison or hash look-up per string, no allocation once
+ * the buffers have grown.
  */
 #include <openssl/evp.h>
 #include <sys/socket.h>
@@ -29,6 +29,8 @@ void cw_trace_block_reset(struct cw_trace_block *b, struct cw_trace_interner *in
 	b->raw = raw;
 	if (!++in->generation) {
 		memset(in->slot, 0, sizeof(in->slot));
+		memset(in->known, 0, sizeof(in->known));
+		memset(in->latest, 0, sizeof(in->latest));
 		in->generation = 1;
 	}
 }
@@ -69,9 +71,13 @@ static void add_record_head(struct cw_buf *raw, enum cw_trace_record_type type, 
 	cw_buf_add(raw, t, n);
 }
 
-/* The number of a record with that body; writes it if there is none yet. `nul`: one is added. */
+/*
+ * The number of a record with that body, and where the body is; writes it if there is none yet.
+ * `nul`: one is added.
+ */
 static uint32_t intern(struct cw_trace_block *b, struct cw_trace_interner *in,
-		       enum cw_trace_record_type type, const void *body, size_t len, bool nul)
+		       enum cw_trace_record_type type, const void *body, size_t len, bool nul,
+		       uint32_t *ret_at)
 {
 	uint32_t hash = hash_bytes(body, len, type);
 	struct cw_trace_slot *s;
@@ -81,8 +87,10 @@ static uint32_t intern(struct cw_trace_block *b, struct cw_trace_interner *in,
 		if (s->generation != in->generation)
 			break;
 		if (s->hash == hash && s->type == type && s->len == len &&
-		    !memcmp(b->raw.data + s->at, body, len))
+		    !memcmp(b->raw.data + s->at, body, len)) {
+			*ret_at = s->at;
 			return s->id;
+		}
 	}
 	add_record_head(&b->raw, type, len + nul);
 	*s = (struct cw_trace_slot){ .generation = in->generation, .hash = hash,
@@ -93,13 +101,26 @@ static uint32_t intern(struct cw_trace_block *b, struct cw_trace_interner *in,
 		cw_buf_add(&b->raw, "", 1);
 	if (b->raw.error)
 		s->generation = in->generation - 1;
+	*ret_at = s->at;
 	return s->id;
 }
 
+/* Most strings come again and again from the same place: then one comparison does. */
 static uint32_t intern_string(struct cw_trace_block *b, struct cw_trace_interner *in, const char *s)
 {
-	return s ? intern(b, in, CW_TRACE_RECORD_STRING, s, strnlen(s, CW_TRACE_STRING_MAX - 1),
-			  true) : 0;
+	struct cw_trace_known *k;
+	size_t len;
+
+	if (!s)
+		return 0;
+	k = &in->known[((uintptr_t)s >> 3 ^ (uintptr_t)s >> 11) % CW_TRACE_KNOWN];
+	if (k->generation == in->generation && k->s == s && !strcmp(b->raw.data + k->at, s))
+		return k->id;
+	len = strnlen(s, CW_TRACE_STRING_MAX - 1);
+	k->s = s;
+	k->id = intern(b, in, CW_TRACE_RECORD_STRING, s, len, true, &k->at);
+	k->generation = in->generation - (b->raw.error != 0);
+	return k->id;
 }
 
 /* ---- bodies ---- */
@@ -121,7 +142,10 @@ _Static_assert((3 * CW_DETAILS_MAX + 16) * CW_VARINT_MAX < 4096, "an event fits"
 
 static void out_u(struct out *o, uint64_t v)
 {
-	o->n += cw_put_varint(o->body + o->n, v);
+	if (v < 0x80)
+		o->body[o->n++] = (uint8_t)v;
+	else
+		o->n += cw_put_varint(o->body + o->n, v);
 }
 
 static void out_bytes(struct out *o, const void *p, size_t len)
@@ -265,9 +289,23 @@ static void out_detail(struct out *o, const struct cw_detail *d)
 	out_u(o, 0); /* of a type that is not known: a length */
 }
 
+/* Events of one process come together, and so do those of one asset. */
 static uint32_t intern_body(struct out *o, enum cw_trace_record_type type)
 {
-	return intern(o->b, o->in, type, o->body, o->n, false);
+	struct cw_trace_latest *l = &o->in->latest[type == CW_TRACE_RECORD_ASSET];
+	uint32_t at, id;
+
+	if (l->generation == o->in->generation && l->len == o->n &&
+	    !memcmp(l->body, o->body, o->n))
+		return l->id;
+	id = intern(o->b, o->in, type, o->body, o->n, false, &at);
+	if (o->b->raw.error || o->n > sizeof(l->body))
+		return id;
+	l->generation = o->in->generation;
+	l->id = id;
+	l->len = o->n;
+	memcpy(l->body, o->body, o->n);
+	return id;
 }
 
 /* ---- records ---- */

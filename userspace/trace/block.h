@@ -12,6 +12,7 @@
 #include "trace/format.h"
 
 #define CW_TRACE_SLOTS 8192u /* a power of 2 */
+#define CW_TRACE_KNOWN 256u
 
 /* ---- writing ---- */
 
@@ -31,6 +32,15 @@ struct cw_trace_interner {
 		uint32_t generation, hash, at, len;
 		uint16_t type, id;
 	} slot[CW_TRACE_SLOTS];
+	struct cw_trace_known { /* by address: what stood there, and still does if it is equal */
+		const char *s;
+		uint32_t generation, at, id;
+	} known[CW_TRACE_KNOWN];
+	struct cw_trace_latest { /* process, asset */
+		uint32_t generation, id;
+		size_t len;
+		uint8_t body[512];
+	} latest[2];
 	uint32_t generation;
 };
 
