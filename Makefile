@@ -8,6 +8,7 @@
 # make bench      build/bench/*: programs that measure
 # make SANITIZE=1 the same under AddressSanitizer and UndefinedBehaviourSanitizer, in build/san
 # make WERROR=1   a warning is an error
+# make LIBDEFLATE= traces are packed by zlib, though libdeflate is here
 # make CC=clang   another compiler; ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- another machine
 #
 # Needs no root and no network. The programs for the kernel are compiled with clang against
@@ -37,7 +38,11 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -W
 CFLAGS ?= -O2 -g
 CFLAGS_ALL := -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -DCW_VERSION='"$(VERSION)"' \
 	-Iuserspace -Ibpf -I$(BUILD) -MMD -MP -fno-strict-aliasing -pthread
-LDLIBS := -lbpf -lelf -lz -lyaml -lcrypto
+# The sanitizers try the other library.
+LIBDEFLATE ?= $(if $(SANITIZE),,$(shell echo 'int main(void) { return 0; }' | \
+	$(CC) -include libdeflate.h -x c -o /dev/null - -ldeflate 2>/dev/null && echo -ldeflate))
+CFLAGS_ALL += $(if $(LIBDEFLATE),-DCW_LIBDEFLATE)
+LDLIBS := -lbpf -lelf -lz $(LIBDEFLATE) -lyaml -lcrypto
 ifdef SANITIZE
 CFLAGS_ALL += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 LDFLAGS += -fsanitize=address,undefined

@@ -13,6 +13,7 @@
 #include "sink/json.h"
 #include "trace_jobs.h"
 #include "trace/verify.h"
+#include "trace/zip.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -165,7 +166,7 @@ static size_t wrap(const uint8_t *data, size_t size)
 			break;
 		h.raw = (uint32_t)len;
 		h.packed = (uint32_t)n;
-		h.crc = cw_trace_crc(file + at + CW_TRACE_BLOCK_SIZE, n);
+		h.crc = cw_zip_crc(file + at + CW_TRACE_BLOCK_SIZE, n);
 		memcpy(h.previous, chain, sizeof(chain));
 		cw_trace_block_head_put(&h, file + at);
 		if (h.type == CW_TRACE_BLOCK_INDEX)

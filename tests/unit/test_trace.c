@@ -21,6 +21,7 @@
 #include "trace/keys.h"
 #include "trace/recorder.h"
 #include "trace/verify.h"
+#include "trace/zip.h"
 
 #define PATIENCE_MS 20000
 
@@ -679,7 +680,7 @@ static void replace_block(struct image *i, unsigned int b, const uint8_t *raw, s
 	assert_int_equal(compress(packed, &n, raw, len), Z_OK);
 	h.raw = (uint32_t)len;
 	h.packed = (uint32_t)n;
-	h.crc = cw_trace_crc(packed, n);
+	h.crc = cw_zip_crc(packed, n);
 	memcpy(copy, i->p, i->at[b]);
 	cw_trace_block_head_put(&h, copy + i->at[b]);
 	memcpy(copy + i->at[b] + CW_TRACE_BLOCK_SIZE, packed, n);

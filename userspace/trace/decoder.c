@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <zlib.h>
-
 #include "trace/decoder.h"
+#include "trace/zip.h"
 
 struct cw_trace_decoder {
-	z_stream inflate;
+	struct cw_unzip *unzip;
 	uint8_t *raw;
 	size_t cap;
 	struct cw_trace_unpacker *unpacker;
@@ -17,7 +16,9 @@ int cw_trace_decoder_new(struct cw_trace_decoder **ret_decoder)
 
 	if (!d)
 		return -ENOMEM;
-	e = inflateInit(&d->inflate) == Z_OK ? cw_trace_unpacker_new(&d->unpacker) : -ENOMEM;
+	e = cw_unzip_new(&d->unzip);
+	if (!e)
+		e = cw_trace_unpacker_new(&d->unpacker);
 	if (e) {
 		cw_trace_decoder_free(d);
 		return e;
@@ -30,7 +31,7 @@ void cw_trace_decoder_free(struct cw_trace_decoder *d)
 {
 	if (!d)
 		return;
-	inflateEnd(&d->inflate);
+	cw_unzip_free(d->unzip);
 	cw_trace_unpacker_free(d->unpacker);
 	free(d->raw);
 	free(d);
@@ -40,7 +41,7 @@ int cw_trace_decoder_inflate(struct cw_trace_decoder *d, const struct cw_trace_b
 			     const void *payload, const uint8_t **ret_raw)
 {
 	uint8_t *raw;
-	int z;
+	int e;
 
 	if (h->raw > d->cap || !d->raw) {
 		raw = realloc(d->raw, h->raw ? h->raw : 1);
@@ -49,14 +50,9 @@ int cw_trace_decoder_inflate(struct cw_trace_decoder *d, const struct cw_trace_b
 		d->raw = raw;
 		d->cap = h->raw;
 	}
-	inflateReset(&d->inflate);
-	d->inflate.next_in = (Bytef *)(uintptr_t)payload;
-	d->inflate.avail_in = h->packed;
-	d->inflate.next_out = d->raw;
-	d->inflate.avail_out = h->raw;
-	z = inflate(&d->inflate, Z_FINISH);
-	if (z != Z_STREAM_END || d->inflate.avail_in || d->inflate.total_out != h->raw)
-		return -EPROTO;
+	e = cw_unzip_unpack(d->unzip, payload, h->packed, d->raw, h->raw);
+	if (e)
+		return e;
 	*ret_raw = d->raw;
 	return 0;
 }

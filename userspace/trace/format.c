@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <zlib.h>
-
 #include "trace/format.h"
+#include "trace/zip.h"
 
 /* Offsets of docs/trace-format.md. */
 enum {
@@ -17,11 +16,6 @@ enum {
 };
 
 enum { F_INDEX = 8, F_SEAL = 16, F_CRC = 28 };
-
-uint32_t cw_trace_crc(const void *data, size_t len)
-{
-	return (uint32_t)crc32(crc32(0, NULL, 0), data, (uInt)len);
-}
 
 static void put_text(uint8_t *out, const char *s, size_t size)
 {
@@ -52,7 +46,7 @@ void cw_trace_head_put(const struct cw_trace_head *h, uint8_t out[CW_TRACE_HEAD_
 	put_text(out + H_VERSION, h->version, sizeof(h->version));
 	memcpy(out + H_PREVIOUS, h->previous, sizeof(h->previous));
 	memcpy(out + H_ID, h->id, sizeof(h->id));
-	cw_put_le(out + H_CRC, cw_trace_crc(out, CW_TRACE_HEAD_SIZE), 4);
+	cw_put_le(out + H_CRC, cw_zip_crc(out, CW_TRACE_HEAD_SIZE), 4);
 }
 
 int cw_trace_head_get(const uint8_t in[CW_TRACE_HEAD_SIZE], struct cw_trace_head *ret_head)
@@ -64,7 +58,7 @@ int cw_trace_head_get(const uint8_t in[CW_TRACE_HEAD_SIZE], struct cw_trace_head
 		return -EBADMSG;
 	memcpy(copy, in, sizeof(copy));
 	memset(copy + H_CRC, 0, 4);
-	if (cw_trace_crc(copy, sizeof(copy)) != cw_get_le(in + H_CRC, 4))
+	if (cw_zip_crc(copy, sizeof(copy)) != cw_get_le(in + H_CRC, 4))
 		return -EBADMSG;
 	h.major = (uint16_t)cw_get_le(in + H_MAJOR, 2);
 	h.minor = (uint16_t)cw_get_le(in + H_MINOR, 2);
@@ -104,7 +98,7 @@ void cw_trace_block_head_put(const struct cw_trace_block_head *h, uint8_t out[CW
 	cw_put_le(out + B_SEQ_LAST, h->seq_last, 8);
 	cw_put_le(out + B_OFFSET, h->offset, 8);
 	cw_put_le(out + B_FLAGS, h->flags, 4);
-	cw_put_le(out + B_HEAD_CRC, cw_trace_crc(out, B_HEAD_CRC), 4);
+	cw_put_le(out + B_HEAD_CRC, cw_zip_crc(out, B_HEAD_CRC), 4);
 }
 
 int cw_trace_block_head_get(const uint8_t in[CW_TRACE_BLOCK_SIZE],
@@ -114,7 +108,7 @@ int cw_trace_block_head_get(const uint8_t in[CW_TRACE_BLOCK_SIZE],
 
 	if (memcmp(in, CW_TRACE_BLOCK_MAGIC, B_SIZE) ||
 	    cw_get_le(in + B_SIZE, 2) != CW_TRACE_BLOCK_SIZE ||
-	    cw_trace_crc(in, B_HEAD_CRC) != cw_get_le(in + B_HEAD_CRC, 4))
+	    cw_zip_crc(in, B_HEAD_CRC) != cw_get_le(in + B_HEAD_CRC, 4))
 		return -EBADMSG;
 	h.type = (uint16_t)cw_get_le(in + B_TYPE, 2);
 	h.sequence = cw_get_le(in + B_SEQUENCE, 8);
@@ -143,13 +137,13 @@ void cw_trace_footer_put(const struct cw_trace_footer *f, uint8_t out[CW_TRACE_F
 	memcpy(out, CW_TRACE_FOOTER_MAGIC, F_INDEX);
 	cw_put_le(out + F_INDEX, f->index, 8);
 	cw_put_le(out + F_SEAL, f->seal, 8);
-	cw_put_le(out + F_CRC, cw_trace_crc(out, F_CRC), 4);
+	cw_put_le(out + F_CRC, cw_zip_crc(out, F_CRC), 4);
 }
 
 int cw_trace_footer_get(const uint8_t in[CW_TRACE_FOOTER_SIZE], struct cw_trace_footer *ret_footer)
 {
 	if (memcmp(in, CW_TRACE_FOOTER_MAGIC, F_INDEX) ||
-	    cw_trace_crc(in, F_CRC) != cw_get_le(in + F_CRC, 4))
+	    cw_zip_crc(in, F_CRC) != cw_get_le(in + F_CRC, 4))
 		return -EBADMSG;
 	ret_footer->index = cw_get_le(in + F_INDEX, 8);
 	ret_footer->seal = cw_get_le(in + F_SEAL, 8);

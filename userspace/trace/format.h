@@ -99,7 +99,6 @@ int cw_trace_block_head_get(const uint8_t in[CW_TRACE_BLOCK_SIZE],
 			    struct cw_trace_block_head *ret_head);
 void cw_trace_footer_put(const struct cw_trace_footer *f, uint8_t out[CW_TRACE_FOOTER_SIZE]);
 int cw_trace_footer_get(const uint8_t in[CW_TRACE_FOOTER_SIZE], struct cw_trace_footer *ret_footer);
-uint32_t cw_trace_crc(const void *data, size_t len);
 
 /* ---- bytes ---- */
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "trace/reader.h"
+#include "trace/zip.h"
 
 #define CHUNK	     (256u << 10)
 #define INDEX_ENTRY  48u
@@ -240,7 +241,7 @@ int cw_trace_reader_block(struct cw_trace_reader *r, struct cw_trace_view *ret_v
 	}
 	*ret_view = (struct cw_trace_view){ .head = h, .bytes = p, .len = len };
 	ret_view->head.offset = r->at;
-	ret_view->whole = cw_trace_crc(p + CW_TRACE_BLOCK_SIZE, h.packed) == h.crc;
+	ret_view->whole = cw_zip_crc(p + CW_TRACE_BLOCK_SIZE, h.packed) == h.crc;
 	if (!ret_view->whole)
 		tell(r, CW_TRACE_DAMAGED, r->at, h.sequence,
 		     "the content of this block is damaged and left out");

@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <zlib.h>
 
 #include "trace/block.h"
 #include "trace/keys.h"
@@ -22,6 +21,7 @@
 #include "trace/hold.h"
 #include "trace/recorder.h"
 #include "trace/segments.h"
+#include "trace/zip.h"
 
 #define POOL	      6u
 #define FLUSH_NS      (CW_NSEC_PER_SEC / 2)
@@ -42,7 +42,7 @@ struct cw_recorder {
 	int fd;
 	uint64_t offset, sequence, events;
 	uint8_t chain[CW_TRACE_HASH];
-	z_stream deflate;
+	struct cw_zip *zip;
 	struct cw_buf out;
 	struct cw_trace_keys *keys; /* NULL: no seals */
 	uint32_t unsealed;	    /* blocks */
@@ -167,19 +167,15 @@ static int room_in_out(struct cw_recorder *r, size_t len)
 /* The compressed content to r->out, behind room for the header. */
 static int pack(struct cw_recorder *r, struct cw_trace_block_head *h, const void *raw, size_t len)
 {
-	size_t bound = deflateBound(&r->deflate, len);
+	size_t bound = cw_zip_bound(r->zip, len), n;
 
 	if (room_in_out(r, CW_TRACE_BLOCK_SIZE + bound))
 		return -ENOMEM;
-	deflateReset(&r->deflate);
-	r->deflate.next_in = (Bytef *)(uintptr_t)raw;
-	r->deflate.avail_in = (uInt)len;
-	r->deflate.next_out = (Bytef *)r->out.data + CW_TRACE_BLOCK_SIZE;
-	r->deflate.avail_out = (uInt)bound;
-	if (deflate(&r->deflate, Z_FINISH) != Z_STREAM_END)
+	n = cw_zip_pack(r->zip, raw, len, r->out.data + CW_TRACE_BLOCK_SIZE, bound);
+	if (!n)
 		return -EIO;
 	h->raw = (uint32_t)len;
-	h->packed = (uint32_t)r->deflate.total_out;
+	h->packed = (uint32_t)n;
 	return 0;
 }
 
@@ -192,7 +188,7 @@ static int put_block(struct cw_recorder *r, struct cw_trace_block_head *h)
 
 	h->sequence = r->sequence + 1;
 	h->offset = r->offset;
-	h->crc = cw_trace_crc(r->out.data + sizeof(head), h->packed);
+	h->crc = cw_zip_crc(r->out.data + sizeof(head), h->packed);
 	memcpy(h->previous, r->chain, sizeof(h->previous));
 	cw_trace_block_head_put(h, head);
 	memcpy(r->out.data, head, sizeof(head));
@@ -540,7 +536,7 @@ static void recorder_free(struct cw_recorder *r)
 	free(r->interner);
 	cw_buf_free(&r->out);
 	cw_trace_keys_free(r->keys);
-	deflateEnd(&r->deflate);
+	cw_zip_free(r->zip);
 	cw_closep(&r->fd);
 	pthread_cond_destroy(&r->wake);
 	pthread_cond_destroy(&r->ended);
@@ -825,7 +821,7 @@ int cw_recorder_open(const struct cw_recorder_config *config, struct cw_buf *not
 	r->fd = -1;
 	init_locks(r);
 	r->interner = calloc(1, sizeof(*r->interner));
-	if (!r->interner || deflateInit(&r->deflate, Z_BEST_SPEED) != Z_OK)
+	if (!r->interner || cw_zip_new(&r->zip))
 		e = -ENOMEM;
 	if (!e)
 		e = take_config(r, config);
