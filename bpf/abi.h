@@ -346,7 +346,7 @@ struct cw_record_access {
 	__u64 open_id;	  /* one open file description; 0: none */
 	__u64 since_ns;	  /* opened or stream begun at */
 	__u64 frames;
-	__u64 bytes;
+	__u64 bytes;	  /* open: what a loop device was put over, see CW_LOOP_OVER_DISK */
 	__u64 opener_start_ns; /* who opened what is used, received, closed */
 	__u32 opener_tgid;
 	__u32 pad;
@@ -614,6 +614,8 @@ struct cw_holding {
 
 #define CW_BLOCK_BIT (1u << 31)
 #define CW_LOOP_MAJOR 7
+/* With the number of the block device that a loop device stands over; without, a file's inode. */
+#define CW_LOOP_OVER_DISK (1ull << 63)
 
 /* Bits of access, the same as enum cw_access in userspace/model/event.h. */
 #define CW_ABI_READ	1u

@@ -19,8 +19,11 @@ static __always_inline bool is_loop_ioctl(__u32 cmd)
 	return cmd == LOOP_SET_FD_ || cmd == LOOP_CHANGE_FD_ || cmd == LOOP_CONFIGURE_;
 }
 
-/* What the loop device is put over: struct loop_config begins with the descriptor, too. */
-static __noinline bool loop_source_watched(__u32 cmd, __u64 arg)
+/*
+ * What the loop device is put over, as CW_LOOP_OVER_DISK or an inode number; 0: nothing watched.
+ * struct loop_config begins with the descriptor, too.
+ */
+static __noinline __u64 loop_source(__u32 cmd, __u64 arg)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct file *file;
@@ -28,13 +31,15 @@ static __noinline bool loop_source_watched(__u32 cmd, __u64 arg)
 	__u32 fd = arg;
 
 	if (cmd == LOOP_CONFIGURE_ && bpf_probe_read_user(&fd, sizeof(fd), (void *)arg))
-		return false;
+		return 0;
 	file = task_file(task, fd);
 	if (!file)
-		return false;
+		return 0;
 	object_fill(&o, BPF_CORE_READ(file, f_inode), BPF_CORE_READ(file, f_path.dentry),
 		    BPF_CORE_READ(file, f_path.mnt));
-	return object_watched(&o) && o.asset != CW_ASSET_MAYBE;
+	if (!object_watched(&o) || o.asset == CW_ASSET_MAYBE)
+		return 0;
+	return (o.mode & S_IFMT) == S_IFBLK ? CW_LOOP_OVER_DISK | o.rdev : o.ino;
 }
 
 /*
@@ -50,8 +55,10 @@ static __noinline int loop_set(struct file *file, __u32 cmd, __u64 arg, __u32 ru
 
 	object_fill(&o, BPF_CORE_READ(file, f_inode), BPF_CORE_READ(file, f_path.dentry),
 		    BPF_CORE_READ(file, f_path.mnt));
-	if ((o.mode & S_IFMT) != S_IFBLK || CW_MAJOR(o.rdev) != CW_LOOP_MAJOR || is_agent() ||
-	    !loop_source_watched(cmd, arg))
+	if ((o.mode & S_IFMT) != S_IFBLK || CW_MAJOR(o.rdev) != CW_LOOP_MAJOR || is_agent())
+		return 0;
+	a.bytes = loop_source(cmd, arg);
+	if (!a.bytes)
 		return 0;
 	key.rdev = o.rdev | CW_BLOCK_BIT;
 	bpf_map_update_elem(&devices, &key, &value, BPF_ANY);

@@ -109,14 +109,14 @@ static const struct cw_disk *find(const struct cw_assets *a, uint32_t mode, uint
 				       CW_MAJOR(rdev), CW_MINOR(rdev)) : NULL;
 }
 
-static const struct cw_disk *find_file(const struct cw_assets *a,
-				       const struct cw_decoded_record *r)
+/* `dev` 0: on whichever file system. */
+static const struct cw_disk *find_file(const struct cw_assets *a, uint64_t ino, uint32_t dev)
 {
 	for (size_t i = 0; a->disks && i < a->disks->n; i++) {
 		const struct cw_disk *d = &a->disks->disk[i];
 
-		if (d->kind == CW_DISK_FILE && d->ino == r->ino &&
-		    CW_MKDEV(d->dev_major, d->dev_minor) == r->dev)
+		if (d->kind == CW_DISK_FILE && d->ino == ino &&
+		    (!dev || CW_MKDEV(d->dev_major, d->dev_minor) == dev))
 			return d;
 	}
 	return NULL;
@@ -127,11 +127,20 @@ bool cw_assets_is_disk(const struct cw_assets *a, uint32_t mode, uint32_t rdev)
 	return find(a, mode, rdev) != NULL;
 }
 
+/* What a loop device stands over, which may be gone from sysfs already. */
+static const struct cw_disk *find_source(const struct cw_assets *a,
+					 const struct cw_decoded_record *r)
+{
+	return r->target_dev ? find(a, S_IFBLK, r->target_dev) :
+	       r->target_ino ? find_file(a, r->target_ino, 0) : NULL;
+}
+
 bool cw_assets_identify_disk(struct cw_assets *a, struct cw_event *e,
 			     const struct cw_decoded_record *r)
 {
 	bool device = S_ISBLK(r->mode) || S_ISCHR(r->mode);
-	const struct cw_disk *d = device ? find(a, r->mode, r->rdev) : find_file(a, r);
+	const struct cw_disk *d = device ? find(a, r->mode, r->rdev) : find_file(a, r->ino, r->dev);
+	const struct cw_disk *below;
 
 	/* A loop device that was just put over one of them is told before sysfs has it. */
 	if (!d && S_ISBLK(r->mode) && CW_MAJOR(r->rdev) == CW_LOOP_MAJOR) {
@@ -148,8 +157,10 @@ bool cw_assets_identify_disk(struct cw_assets *a, struct cw_event *e,
 	e->asset.name = e->asset.node ? e->asset.node : e->asset.path;
 	if (e->kind == CW_KIND_OPEN)
 		e->kind = CW_KIND_RAWDISK;
-	if (d)
+	below = d ? d : find_source(a, r);
+	if (below)
 		cw_event_add_string(e, "below",
-				    cw_watch_root(a->watch, a->disk_tree[d - a->disks->disk]));
+				    cw_watch_root(a->watch,
+						  a->disk_tree[below - a->disks->disk]));
 	return true;
 }

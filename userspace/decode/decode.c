@@ -672,6 +672,10 @@ static int decode_access(struct cw_decode *d, const struct cw_record_access *r, 
 	ret->proc = p;
 	ret->asset = r->asset;
 	ret->rdev = S_ISCHR(r->mode) || S_ISBLK(r->mode) ? r->rdev : 0;
+	if (r->op == CW_OP_OPEN && r->bytes & CW_LOOP_OVER_DISK)
+		ret->target_dev = (uint32_t)r->bytes;
+	else if (r->op == CW_OP_OPEN)
+		ret->target_ino = r->bytes;
 	ret->ino = r->ino;
 	ret->dev = r->dev;
 	ret->mode = r->mode;

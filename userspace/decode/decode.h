@@ -49,7 +49,7 @@ struct cw_decoded_record {
 	const char *base; /* attempt: what a relative path starts from; NULL: unknown */
 	int32_t dirfd;
 	const char *target;  /* the file that it went into, what is bound; NULL: unknown */
-	uint64_t target_ino; /* 0: none */
+	uint64_t target_ino; /* that file; what a loop device was put over; 0: none */
 	uint32_t target_dev;
 	uint64_t tamper; /* number of the record; who did it may wait for it to be told */
 	bool urgent;	 /* he does */
