@@ -28,6 +28,8 @@
 
 #define NAMES 10
 #define OPENS 200
+#define PASSES 4
+#define HELD 5
 
 static int dir, file, listener;
 static struct sockaddr_in address = { .sin_family = AF_INET };
@@ -207,6 +209,28 @@ static uint64_t measure(const struct operation *o)
 	return (best + o->batch / 2) / o->batch;
 }
 
+/*
+ * Where the kernel has the next open file is chance, too, and stays so for a while: from a page
+ * that is in use elsewhere, each costs a hundred instructions more. Other work and some files that
+ * stay open move it; `best` is from all passes.
+ */
+static void measure_all(const int *wanted, uint64_t *best)
+{
+	uint64_t cost;
+
+	for (int pass = 0; pass < PASSES; pass++) {
+		for (size_t i = 0; i < N_OPERATIONS; i++) {
+			cost = wanted[i] ? measure(&operations[i]) : 0;
+			/* The first is to warm up. */
+			if (pass && (pass == 1 || cost < best[i]))
+				best[i] = cost;
+		}
+		for (int i = 0; i < HELD; i++)
+			if (open("/dev/null", O_RDONLY) < 0)
+				fail("/dev/null");
+	}
+}
+
 static void prepare(const char *path)
 {
 	socklen_t size = sizeof(address);
@@ -252,6 +276,8 @@ static int wanted(const struct operation *o, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	int asked[N_OPERATIONS];
+	uint64_t best[N_OPERATIONS];
 	const char *comma = "";
 
 	if (argc < 2) {
@@ -265,13 +291,14 @@ int main(int argc, char **argv)
 		execv("/proc/self/exe", argv);
 	}
 	prepare(argv[1]);
+	for (size_t i = 0; i < N_OPERATIONS; i++)
+		asked[i] = wanted(&operations[i], argc, argv);
+	measure_all(asked, best);
 	putchar('{');
 	for (size_t i = 0; i < N_OPERATIONS; i++) {
-		if (!wanted(&operations[i], argc, argv))
+		if (!asked[i])
 			continue;
-		measure(&operations[i]); /* once to warm up */
-		printf("%s\"%s\": %llu", comma, operations[i].name,
-		       (unsigned long long)measure(&operations[i]));
+		printf("%s\"%s\": %llu", comma, operations[i].name, (unsigned long long)best[i]);
 		comma = ", ";
 	}
 	puts("}");
