@@ -306,7 +306,7 @@ static void say_what_is_missing(const struct query *q, const struct cw_traces *t
 	if (q->groups && cw_groups_uncounted(q->groups))
 		fprintf(stderr, "camwarden query: more than %u recordings (or %u devices): counts "
 			"with >= are at least that\n", CW_DISTINCT_MAX, CW_DISTINCT_DEVICES_MAX);
-	if (cw_traces_unjudged(t) && cw_filter_asks_verdict(q->o->filter))
+	if (cw_traces_unjudged(t) && cw_filter_asks_part(q->o->filter, CW_FACT_OF_VERDICT))
 		fputs("camwarden query: a trace has no policy (camwarden record); give one by "
 		      "--policy\n", stderr);
 }
@@ -490,7 +490,7 @@ int cw_cmd_query(int argc, char **argv)
 	};
 	static const struct cw_verb verb = { "query", help, ":h", options, take };
 	struct options o = { .traces = { .verb = verb.name, .judge = true, .keep = keep,
-					 .keep_process = keep_process, .keep_asset = keep_asset,
+					 .keep_process = keep_process,
 					 .until_ns = UINT64_MAX },
 			     .limit = UINT64_MAX };
 	int status = cw_read_options(&verb, &o, argc, argv);
@@ -503,6 +503,8 @@ int cw_cmd_query(int argc, char **argv)
 	if (status == CW_GO_ON)
 		status = build_filter(&o);
 	o.traces.ctx = &o;
+	if (status == CW_GO_ON && cw_filter_asks_part(o.filter, CW_FACT_OF_ASSET))
+		o.traces.keep_asset = keep_asset;
 	if (status == CW_GO_ON)
 		status = query(&o);
 	cw_filter_free(o.filter);

@@ -85,10 +85,10 @@ bool cw_filter_asks(const struct cw_filter *f, enum cw_fact fact)
 	return f->asks[fact];
 }
 
-bool cw_filter_asks_verdict(const struct cw_filter *f)
+bool cw_filter_asks_part(const struct cw_filter *f, enum cw_fact_part part)
 {
 	for (int i = 0; i < CW_FACT_MAX; i++)
-		if (f->asks[i] && cw_fact_part((enum cw_fact)i) == CW_FACT_OF_VERDICT)
+		if (f->asks[i] && cw_fact_part((enum cw_fact)i) == part)
 			return true;
 	return false;
 }

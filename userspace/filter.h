@@ -44,7 +44,7 @@ bool cw_filter_takes(const struct cw_filter *f, const struct cw_event *e);
 bool cw_filter_may_take(const struct cw_filter *f, const struct cw_event *e, unsigned int parts);
 /* Does it look at that fact? */
 bool cw_filter_asks(const struct cw_filter *f, enum cw_fact fact);
-/* Does it look at anything that only a policy can say? */
-bool cw_filter_asks_verdict(const struct cw_filter *f);
+/* Does it look at any fact of that part? */
+bool cw_filter_asks_part(const struct cw_filter *f, enum cw_fact_part part);
 
 #endif

@@ -203,7 +203,7 @@ static void test_options(void **state)
 	assert_true(cw_filter_takes(f, &b));
 	assert_true(cw_filter_asks(f, CW_FACT_ASSET));
 	assert_false(cw_filter_asks(f, CW_FACT_KIND));
-	assert_false(cw_filter_asks_verdict(f));
+	assert_false(cw_filter_asks_part(f, CW_FACT_OF_VERDICT));
 	assert_int_equal(cw_filter_option(f, CW_FACT_KIND, "opne", &error), -EINVAL);
 	assert_non_null(strstr(error.data, "'opne' is no kind; expected one of open,"));
 	assert_int_equal(cw_filter_option(f, CW_FACT_LOGIN, "a,,b", &error), -EINVAL);

@@ -18,6 +18,9 @@ struct process {
 struct asset {
 	struct cw_asset asset;
 	bool unwanted;
+	/* Not looked into yet: its body, and the strings that it may name. */
+	struct cw_cursor body;
+	uint32_t n_strings;
 };
 
 struct cw_trace_unpacker {
@@ -237,17 +240,10 @@ static void take_process(struct cw_trace_unpacker *u, struct cw_cursor *c)
 		      !u->filter->process(u->filter->ctx, p, &t->origin);
 }
 
-static void take_asset(struct cw_trace_unpacker *u, struct cw_cursor *c)
+static void read_asset(struct cw_trace_unpacker *u, struct cw_cursor *c, struct asset *t)
 {
-	struct asset *t;
-	struct cw_asset *a;
+	struct cw_asset *a = &t->asset;
 
-	if (u->n_assets == CW_TRACE_ASSETS_MAX) {
-		c->bad = true;
-		return;
-	}
-	t = &u->asset[u->n_assets++];
-	a = &t->asset;
 	memset(a, 0, sizeof(*a));
 	a->name = in_s(u, c);
 	a->kind = in_enum(u, c, CW_ASSET_KIND_MAX, CW_ASSET_NONE);
@@ -264,6 +260,36 @@ static void take_asset(struct cw_trace_unpacker *u, struct cw_cursor *c)
 	a->bus = in_s(u, c);
 	a->card = in_s(u, c);
 	t->unwanted = u->filter && u->filter->asset && !u->filter->asset(u->filter->ctx, a);
+}
+
+/* False: it is malformed. */
+static bool look_into(struct cw_trace_unpacker *u, struct asset *t)
+{
+	uint32_t n_strings = u->n_strings;
+
+	if (!t->body.p)
+		return true;
+	u->n_strings = t->n_strings;
+	read_asset(u, &t->body, t);
+	u->n_strings = n_strings;
+	t->body.p = NULL;
+	return !t->body.bad;
+}
+
+static void take_asset(struct cw_trace_unpacker *u, struct cw_cursor *c)
+{
+	struct asset *t;
+
+	if (u->n_assets == CW_TRACE_ASSETS_MAX) {
+		c->bad = true;
+		return;
+	}
+	t = &u->asset[u->n_assets++];
+	t->body = *c;
+	t->n_strings = u->n_strings;
+	/* With a filter, most are of events that nobody wants for their process. */
+	if (!u->filter)
+		c->bad = !look_into(u, t);
 }
 
 /* ---- events ---- */
@@ -316,12 +342,16 @@ static void take_details(struct cw_trace_unpacker *u, struct cw_cursor *c, struc
 	}
 }
 
-static bool is_unwanted(const struct cw_trace_unpacker *u, uint64_t process, uint64_t asset,
-			uint64_t time_ns)
+static bool is_wanted(struct cw_trace_unpacker *u, struct cw_cursor *c, uint64_t process,
+		      struct asset *asset, uint64_t time_ns)
 {
-	return u->filter &&
-	       (time_ns < u->filter->since_ns || time_ns >= u->filter->until_ns ||
-		u->process[process - 1].unwanted || u->asset[asset - 1].unwanted);
+	if (!u->filter)
+		return true;
+	if (time_ns < u->filter->since_ns || time_ns >= u->filter->until_ns ||
+	    u->process[process - 1].unwanted)
+		return false;
+	c->bad = c->bad || !look_into(u, asset);
+	return !c->bad && !asset->unwanted;
 }
 
 /* False: of a kind that this version does not know, or nobody wants it. */
@@ -348,7 +378,7 @@ static bool take_event(struct cw_trace_unpacker *u, struct cw_cursor *c, struct 
 		c->bad = true;
 		return false;
 	}
-	if (is_unwanted(u, process, asset, e->time_ns))
+	if (!is_wanted(u, c, process, &u->asset[asset - 1], e->time_ns))
 		return false;
 	e->process = u->process[process - 1].process;
 	e->origin = u->process[process - 1].origin;
