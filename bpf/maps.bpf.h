@@ -40,7 +40,6 @@ const volatile bool tp_copy = false;	/* system calls tell of copies */
 const volatile bool tp_peek = false;	/* system calls tell who looks into memory */
 const volatile bool track_fds = false;	/* no hook sees a file's end: follow descriptors */
 const volatile bool io_complete_by_cqe = false;
-const volatile bool dumps_foretold = false; /* who is about to dump core is known */
 const volatile bool marks_by_name = false; /* inodes get theirs with the first name in memory */
 /* enum cw_rung of the programs that more than one rung has */
 const volatile __u8 denied_rung = CW_RUNG_LSM; /* results of devices, permission */

@@ -188,7 +188,6 @@ static void configure(struct probes_bpf *skel, const struct cw_ladder *l)
 	skel->rodata->kill_by_hook = !by_syscall(l, CW_CAP_SELF);
 	skel->rodata->can_wait = sysconf(_SC_NPROCESSORS_ONLN) > 1;
 	skel->rodata->io_complete_by_cqe = l->io_complete_by_cqe;
-	skel->rodata->dumps_foretold = cw_ladder_uses(l, "tp__signal_deliver");
 	skel->rodata->marks_by_name = cw_ladder_uses(l, "lsm__d_instantiate") ||
 				      cw_ladder_uses(l, "fentry__d_instantiate") ||
 				      cw_ladder_uses(l, "kprobe__d_instantiate");
