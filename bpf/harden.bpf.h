@@ -118,7 +118,8 @@ static __noinline int inode_refused(struct inode *inode)
 
 static __always_inline int refuse(struct inode *inode)
 {
-	return inode && filter_maybe(inode->i_ino) && inode_refused(inode) ? -EPERM_ : 0;
+	return inode && filter_maybe(BPF_CORE_READ(inode, i_ino)) && inode_refused(inode) ?
+		       -EPERM_ : 0;
 }
 
 /* Where another program has told of the open. */
@@ -147,7 +148,7 @@ int BPF_PROG(harden__inode_rename, struct inode *old_dir, struct dentry *old,
 	     struct inode *new_dir, struct dentry *new)
 {
 	on_inode_rename(CW_RUNG_LSM, old_dir, old, new_dir, new, 0);
-	return refuse(old->d_inode) || refuse(new->d_inode) ? -EPERM_ : 0;
+	return refuse(old->d_inode) || refuse(own_inode(new)) ? -EPERM_ : 0;
 }
 
 SEC("lsm/inode_setattr")

@@ -269,16 +269,23 @@ static __always_inline bool inode_maybe(enum cw_rung rung, struct inode *inode, 
 	return filter_maybe(FIELD(rung, inode, i_ino));
 }
 
-/*
- * The same for what a name, or its directory, stands for. Read by the helper: of a plain load from
- * a hook's own dentry some kernels (6.12) believe that it is never NULL, leave out the test, and
- * crash at a name without a file.
- */
-static __always_inline bool dentry_filter(struct dentry *dentry)
+/* The same for a directory that a name led to. */
+static __always_inline bool dentry_filter(enum cw_rung rung, struct dentry *dentry)
 {
-	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
+	/* Tested and not loaded a second time: 7.3 demands it. */
+	struct inode *inode = FIELD(rung, dentry, d_inode);
 
-	return inode && filter_maybe(BPF_CORE_READ(inode, i_ino));
+	return inode && filter_maybe(FIELD(rung, inode, i_ino));
+}
+
+/*
+ * What a hook's own name stands for; NULL: nothing yet. By the helper, and so a mere number: of a
+ * plain load the verifier of 6.12 believes that it is never NULL, leaves out the test, and the
+ * kernel crashes at a new name (mended in 6.17, 560bb43c4cd7).
+ */
+static __always_inline struct inode *own_inode(struct dentry *dentry)
+{
+	return BPF_CORE_READ(dentry, d_inode);
 }
 
 /* The same for a file: where pointers have types, plain loads, no helper, no map. */
@@ -296,7 +303,7 @@ static __always_inline bool file_maybe(enum cw_rung rung, struct file *file)
 		return false;
 	dentry = FIELD(rung, file, f_path.dentry);
 	dir = FIELD(rung, dentry, d_parent);
-	return dentry_filter(dir) || dentry_filter(FIELD(rung, dir, d_parent));
+	return dentry_filter(rung, dir) || dentry_filter(rung, FIELD(rung, dir, d_parent));
 }
 
 /* The same for a name in a directory. */
@@ -304,9 +311,11 @@ static __always_inline bool dentry_maybe(enum cw_rung rung, struct inode *dir,
 					 struct dentry *dentry)
 {
 	struct dentry *parent = FIELD(rung, dentry, d_parent);
+	struct inode *inode = own_inode(dentry);
 
 	if (filter_maybe(FIELD(rung, dir, i_ino)) ||
-	    dentry_filter(FIELD(rung, parent, d_parent)) || dentry_filter(dentry))
+	    dentry_filter(rung, FIELD(rung, parent, d_parent)) ||
+	    (inode && filter_maybe(BPF_CORE_READ(inode, i_ino))))
 		return true;
 	return look_closer != 0;
 }

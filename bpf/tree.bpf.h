@@ -231,7 +231,7 @@ static __noinline int named(struct dentry *dentry, struct inode *inode)
 static __always_inline void on_d_instantiate(enum cw_rung rung, struct dentry *dentry,
 					     struct inode *inode)
 {
-	if (inode && dentry_filter(FIELD(rung, dentry, d_parent)))
+	if (inode && dentry_filter(rung, FIELD(rung, dentry, d_parent)))
 		named(dentry, inode);
 }
 
