@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * camwarden report: traces to one page for whoever has to find out, or to judge. Reads each trace
- * twice: its bytes, for what they prove, and its events. Never looks at the machine it runs on.
+ * more than once: its bytes, for what they prove, and its events. Never looks at the machine it runs on.
  */
 #include "cmd.h"
 #include "report.h"
+#include "spool.h"
 #include "traces.h"
 
 #define SIZE_DEFAULT (5u << 20)
@@ -17,6 +18,7 @@ static const char help[] =
 	"Writes one HTML page from traces: what they prove, who saw how much, what was flagged\n"
 	"and why, a timeline for each camera, hand-overs, deletions, and what could not be\n"
 	"seen. The page needs no network and no script. The same traces give the same page.\n"
+	"- is standard input.\n"
 	"\n"
 	"  -o, --output FILE     write there instead of printing; never one of the traces\n"
 	"      --policy FILE     judge by this one instead of those in the trace\n"
@@ -65,7 +67,7 @@ static int take(void *into, int option, const char *value)
 
 	switch (option) {
 	case 'o':
-		o->output = value;
+		o->output = cw_streq(value, "-") ? NULL : value;
 		return 0;
 	case 't':
 		o->title = value;
@@ -181,9 +183,11 @@ int cw_cmd_report(int argc, char **argv)
 
 	if (status == CW_GO_ON)
 		status = cw_traces_take_paths(&o.traces, argc - optind, argv + optind);
-	for (unsigned int i = 0; status == CW_GO_ON && i < o.traces.n; i++)
+	if (status != CW_GO_ON)
+		return status;
+	status = 0;
+	for (unsigned int i = 0; !status && i < o.traces.n; i++)
 		if (cw_streq(o.traces.paths[i], "-"))
-			return cw_usage_error(verb.name, "a trace is read twice: give a file, not ",
-					      "-");
-	return status == CW_GO_ON ? report(&o) : status;
+			status = cw_spool_stdin(verb.name);
+	return status ? status : report(&o);
 }

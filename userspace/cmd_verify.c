@@ -261,7 +261,7 @@ static int verify_file(struct file *f, const uint8_t *key)
 		return is_proven(f, key) ? CW_EXIT_OK : CW_EXIT_FLAGGED;
 	}
 	if (e == -EBADMSG) {
-		printf("  BROKEN   byte 0: this is no trace, or its first 256 bytes are damaged\n");
+		printf("  BROKEN   byte 0: " CW_TRACES_NO_TRACE "\n");
 		return CW_EXIT_FLAGGED;
 	}
 	fprintf(stderr, "camwarden verify: %s: %s\n", f->path,
@@ -314,12 +314,13 @@ int cw_cmd_verify(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	static const struct cw_verb verb = { "verify", help, ":h", options, take };
+	struct cw_traces_config traces = { .verb = verb.name };
 	struct options o = { 0 };
 	int status = cw_read_options(&verb, &o, argc, argv);
 
+	if (status == CW_GO_ON)
+		status = cw_traces_take_paths(&traces, argc - optind, argv + optind);
 	if (status != CW_GO_ON)
 		return status;
-	if (optind == argc)
-		return cw_usage_error("verify", "a trace is needed", "");
-	return verify_files(argv + optind, argc - optind, o.has_key ? o.key : NULL);
+	return verify_files(traces.paths, (int)traces.n, o.has_key ? o.key : NULL);
 }

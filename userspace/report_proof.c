@@ -24,7 +24,8 @@ static void on_problem(void *ctx, const struct cw_trace_problem *problem)
 
 static int hash_file(const char *path, char ret_hex[CW_SHA256_HEX])
 {
-	cw_auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	cw_auto_close int fd = cw_streq(path, "-") ? dup(STDIN_FILENO) :
+						     open(path, O_RDONLY | O_CLOEXEC);
 
 	return fd < 0 ? -errno : cw_sha256_fd(fd, ret_hex);
 }

@@ -254,7 +254,7 @@ static int open_input(struct input *in, cw_trace_problem_fn *problem)
 
 	if (!e)
 		return 0;
-	message(in, e == -EBADMSG ? "this is no trace, or its first 256 bytes are damaged" :
+	message(in, e == -EBADMSG ? CW_TRACES_NO_TRACE :
 			  e == -ENOTSUP ? "this trace needs a later version of camwarden" :
 					  strerror(-e));
 	return e;

@@ -72,6 +72,7 @@ bool cw_traces_damaged(const struct cw_traces *t);
 int cw_traces_status(struct cw_traces *t, int error);
 void cw_traces_free(struct cw_traces *t);
 
+#define CW_TRACES_NO_TRACE "this is no trace, or its first 256 bytes are damaged"
 /* A line for people: "camwarden VERB: FILE: WHAT"; the file's name is made harmless. */
 void cw_traces_message(const char *verb, const char *path, const char *what);
 

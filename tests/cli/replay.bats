@@ -54,6 +54,21 @@ facts() {
 	[ "$output" = "$piped" ]
 }
 
+@test "every verb reads standard input, a file and a pipe, and only once" {
+	printf 'version: 1\nassets: {c: {kind: camera}}\n' >none.yaml
+	local verb verbs=(replay query report learn "diff --policy none.yaml" verify "export --as jsonl")
+	for verb in "${verbs[@]}"; do
+		# shellcheck disable=SC2086 # with its options
+		{
+			"$camwarden" $verb - <"$trace" >a 2>&1 || [ $? = 1 ]
+			"$camwarden" $verb - < <(cat "$trace") >b 2>&1 || [ $? = 1 ]
+			run -2 "$camwarden" $verb - - <"$trace"
+		}
+		[ -s a ]
+		cmp a b
+	done
+}
+
 @test "another policy gives other verdicts, and the same facts" {
 	printf 'version: 1\nassets: {c: {kind: camera}}\n' >none.yaml
 	run -1 --separate-stderr "$camwarden" replay --all --format json --policy none.yaml "$trace"

@@ -142,13 +142,46 @@ hostile_page() {
 	cmp a.html b.html
 }
 
+@test "standard input: a file, from where it stands, and a pipe" {
+	"$camwarden" report - <"$trace" >a.html || [ $? = 1 ]
+	sed "s|$trace|-|g; s|${trace##*/}|-|g" <("$camwarden" report "$trace") | cmp - a.html
+	# shellcheck disable=SC2002 # a pipe it must be
+	cat "$trace" | "$camwarden" report -o b.html - || [ $? = 1 ]
+	cmp a.html b.html
+	{ printf 'skip me'; cat "$trace"; } >later
+	{ head -c 7 >/dev/null; "$camwarden" report -o c.html -; } < <(cat later) || [ $? = 1 ]
+	cmp a.html c.html
+	exec 4<later
+	dd bs=1 count=7 <&4 of=/dev/null status=none
+	"$camwarden" report -o - - <&4 >d.html || [ $? = 1 ]
+	cmp a.html d.html
+	[ ! -e - ]
+	run -2 "$camwarden" report - - <"$trace"
+}
+
+@test "standard input that cannot be kept says why, and what is no trace is not kept at all" {
+	export TMPDIR=$PWD/missing
+	run -3 bash -c 'cat "$1" | "$0" report -' "$camwarden" "$trace"
+	[[ $output == *"$TMPDIR: standard input is read more than once"*"No such file"*TMPDIR* ]]
+	TMPDIR=$PWD
+	run -3 timeout 20 bash -c '"$0" report - < <(cat /dev/zero)' "$camwarden"
+	[ "$output" = "camwarden report: -: this is no trace, or its first 256 bytes are damaged" ]
+	((EUID == 0)) || skip "needs root for a small file system"
+	mkdir small
+	mount -t tmpfs -o size=256k none small || skip "cannot mount a tmpfs"
+	TMPDIR=$PWD/small
+	run timeout 20 bash -c '"$0" report - < <(cat "$1" /dev/zero)' "$camwarden" "$trace"
+	umount small
+	[ "$status" = 3 ]
+	[[ $output == *"No space left on device after "[0-9]*" bytes; TMPDIR names another directory"* ]]
+}
+
 @test "a trace is not written over, by whatever name; what is wrong is said" {
 	cp "$trace" t.cw
 	ln t.cw other.html
 	run -2 "$camwarden" report -o other.html t.cw
 	[[ $output == *"this is what is read; nothing was written"* ]]
 	cmp t.cw "$trace"
-	run -2 "$camwarden" report - <"$trace"
 	run -2 "$camwarden" report
 	run -2 "$camwarden" report --max-size 1G "$trace"
 	run -3 "$camwarden" report missing.cw

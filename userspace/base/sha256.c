@@ -27,9 +27,11 @@ int cw_sha256(const void *data, size_t len, char ret_hex[CW_SHA256_HEX])
 static int digest_fd(EVP_MD_CTX *ctx, int fd, unsigned char ret_digest[EVP_MAX_MD_SIZE])
 {
 	unsigned char chunk[65536];
-	off_t offset = 0;
+	off_t offset = lseek(fd, 0, SEEK_CUR);
 	ssize_t n;
 
+	if (offset < 0)
+		return -errno;
 	if (EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1)
 		return -EIO;
 	while ((n = pread(fd, chunk, sizeof(chunk), offset)) != 0) {

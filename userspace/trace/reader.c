@@ -17,7 +17,8 @@
 struct cw_trace_reader {
 	int fd;
 	bool seekable, eof, failed;
-	uint64_t size; /* 0: not known */
+	uint64_t start; /* of the trace in the file: standard input may not be at its head */
+	uint64_t size;	/* 0: not known */
 	cw_trace_problem_fn *problem;
 	void *ctx;
 	struct cw_trace_head head;
@@ -80,7 +81,7 @@ static void read_some(struct cw_trace_reader *r)
 
 	do
 		n = r->seekable ? pread(r->fd, r->window + r->n, r->cap - r->n,
-					(off_t)(r->base + r->n)) :
+					(off_t)(r->start + r->base + r->n)) :
 				  read(r->fd, r->window + r->n, r->cap - r->n);
 	while (n < 0 && errno == EINTR);
 	if (n < 0) {
@@ -289,6 +290,7 @@ static void drop_index(struct cw_trace_reader *r)
 /* Reads at an offset past the window, which stays where it is. */
 static bool read_at(const struct cw_trace_reader *r, uint64_t offset, void *out, size_t len)
 {
+	offset += r->start;
 	return offset <= INT64_MAX && pread(r->fd, out, len, (off_t)offset) == (ssize_t)len;
 }
 
@@ -519,15 +521,21 @@ void cw_trace_reader_free(struct cw_trace_reader *r)
 static int open_input(struct cw_trace_reader *r, const char *path)
 {
 	struct stat st;
+	off_t start;
 
 	r->fd = cw_streq(path, "-") ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (r->fd < 0 || fstat(r->fd, &st))
 		return -errno;
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
-	/* A file given as standard input may not be at its start. */
-	r->seekable = S_ISREG(st.st_mode) && r->fd != STDIN_FILENO;
-	r->size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+	r->seekable = S_ISREG(st.st_mode);
+	if (!r->seekable)
+		return 0;
+	start = lseek(r->fd, 0, SEEK_CUR);
+	if (start < 0)
+		return -errno;
+	r->start = (uint64_t)start;
+	r->size = st.st_size > start ? (uint64_t)(st.st_size - start) : 0;
 	return 0;
 }
 
