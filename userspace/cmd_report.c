@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * camwarden report: traces to one page for whoever has to find out, or to judge. Reads each trace
- * more than once: its bytes, for what they prove, and its events. Never looks at the machine it runs on.
+ * more than once: its bytes, for what they prove, and its events. Never looks at the machine it
+ * runs on.
  */
 #include "cmd.h"
 #include "report.h"

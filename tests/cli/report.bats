@@ -161,16 +161,16 @@ hostile_page() {
 
 @test "standard input that cannot be kept says why, and what is no trace is not kept at all" {
 	export TMPDIR=$PWD/missing
-	run -3 bash -c 'cat "$1" | "$0" report -' "$camwarden" "$trace"
+	run -3 "$camwarden" report - < <(cat "$trace")
 	[[ $output == *"$TMPDIR: standard input is read more than once"*"No such file"*TMPDIR* ]]
 	TMPDIR=$PWD
-	run -3 timeout 20 bash -c '"$0" report - < <(cat /dev/zero)' "$camwarden"
+	run -3 timeout 20 "$camwarden" report - < <(cat /dev/zero)
 	[ "$output" = "camwarden report: -: this is no trace, or its first 256 bytes are damaged" ]
 	((EUID == 0)) || skip "needs root for a small file system"
 	mkdir small
 	mount -t tmpfs -o size=256k none small || skip "cannot mount a tmpfs"
 	TMPDIR=$PWD/small
-	run timeout 20 bash -c '"$0" report - < <(cat "$1" /dev/zero)' "$camwarden" "$trace"
+	run timeout 20 "$camwarden" report - < <(cat "$trace" /dev/zero)
 	umount small
 	[ "$status" = 3 ]
 	[[ $output == *"No space left on device after "[0-9]*" bytes; TMPDIR names another directory"* ]]

@@ -30,9 +30,9 @@ struct cw_trace_problem {
 typedef void cw_trace_problem_fn(void *ctx, const struct cw_trace_problem *p);
 
 /*
- * `path` "-": standard input, from where it stands; if it is a file, it stays there, and can be read
- * again. -EBADMSG: not a trace, or its head is damaged; -ENOTSUP: of a later
- * major version. `problem` is called while reading.
+ * `path` "-": standard input, from where it stands; if it is a file, it stays there and can be
+ * read again. -EBADMSG: not a trace, or its head is damaged; -ENOTSUP: of a later major version.
+ * `problem` is called while reading.
  */
 int cw_trace_reader_open(const char *path, cw_trace_problem_fn *problem, void *ctx,
 			 struct cw_trace_reader **ret_reader);
