@@ -327,6 +327,10 @@ struct cw_namer {
 	__u32 pad;
 };
 
+enum cw_access_flag {
+	CW_ACCESS_BUFFER = 1 << 0, /* by a dma-buf that the camera exported */
+};
+
 struct cw_record_access {
 	struct cw_record hdr;
 	struct cw_actor actor;
@@ -349,7 +353,7 @@ struct cw_record_access {
 	__u64 bytes;	  /* open: what a loop device was put over, see CW_LOOP_OVER_DISK */
 	__u64 opener_start_ns; /* who opened what is used, received, closed */
 	__u32 opener_tgid;
-	__u32 pad;
+	__u32 flags; /* enum cw_access_flag */
 	__u64 size_bytes; /* of the file */
 	char path[CW_PATH_SIZE];
 };
@@ -495,6 +499,15 @@ struct cw_open {
 	__u32 streamer_tgid;
 	__u32 refs; /* tracepoint rung: descriptors known of it */
 	__u32 access;
+	__u32 rdev;	 /* of a device; 0: none */
+	__u32 buffer_of; /* a dma-buf: device number of the camera that exported it; else 0 */
+};
+
+/* The dma-bufs that one open of a camera exported. */
+struct cw_export {
+	__u64 camera; /* its file */
+	__u32 buffers;
+	__u32 told; /* somebody else got at one */
 };
 
 enum cw_touch_flag {
@@ -644,7 +657,7 @@ _Static_assert(sizeof(struct cw_record_mount) == 704 + 16 + 512, "mount");
 _Static_assert(sizeof(struct cw_touch) == 56, "touch");
 _Static_assert(sizeof(struct cw_told_key) == 48, "told");
 _Static_assert(sizeof(struct cw_record_tamper) == 168, "tamper");
-_Static_assert(sizeof(struct cw_open) == 48, "open");
+_Static_assert(sizeof(struct cw_open) == 56, "open");
 _Static_assert(sizeof(struct cw_fd) == 56, "descriptor");
 _Static_assert(sizeof(struct cw_holding) == 48, "holding");
 _Static_assert(sizeof(struct cw_found) == 112, "found");

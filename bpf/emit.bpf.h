@@ -253,6 +253,7 @@ static __always_inline void open_write(struct cw_record_access *r, __u64 file)
 	r->since_ns = open ? open->since_ns : 0;
 	r->opener_start_ns = open ? open->opener_start_ns : 0;
 	r->opener_tgid = open ? open->opener_tgid : 0;
+	r->flags = open && open->buffer_of ? CW_ACCESS_BUFFER : 0;
 }
 
 static __always_inline void stream_write(struct cw_record_access *r, __u32 tgid, __u32 rdev)
@@ -294,7 +295,6 @@ static __always_inline void access_write(struct cw_record_access *r, struct obje
 	r->fd = a->fd;
 	r->frames = 0;
 	r->bytes = a->bytes;
-	r->pad = 0;
 	open_write(r, a->file);
 	if (a->streamer_tgid)
 		stream_write(r, a->streamer_tgid, o->rdev);

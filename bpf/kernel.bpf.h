@@ -131,6 +131,10 @@ struct file {
 	void *private_data;
 } CW_RELOC;
 
+struct dma_buf {
+	struct file *file;
+} CW_RELOC;
+
 struct iattr {
 	unsigned int ia_valid;
 	loff_t ia_size;

@@ -10,6 +10,7 @@
 #include "hook.bpf.h"
 #include "hop.bpf.h"
 #include "peek.bpf.h"
+#include "stream.bpf.h"
 
 /* A thread works on what its creator accepted. */
 static __always_inline void thread_new(struct task_struct *parent, struct task_struct *child)
@@ -131,6 +132,8 @@ int exit__process(struct bpf_raw_tracepoint_args *ctx)
 	struct cw_task *t;
 
 	bpf_map_delete_elem(&accepted, &tid);
+	if (exporting_now)
+		export_ends();
 	if (BPF_CORE_READ(task, signal, live.counter))
 		return 0;
 	if (touched_maybe(tgid))

@@ -58,6 +58,7 @@ __u32 inode_filter[CW_FILTER_SIZE] = {}; /* how many marks its inodes have; 0: a
 __u32 holders[CW_HOLDERS_SIZE] = {}; /* how many descriptors processes of this id mod size hold */
 __u32 touchers[CW_HOLDERS_SIZE] = {}; /* how many of this id mod size are in `touched` */
 __u32 open_filter[CW_OPENS_SIZE] = {}; /* how many watched open files have that slot */
+__u32 exporting_now = 0; /* threads in `exporting` */
 __u32 left_behind = 0; /* ends after which the holders' slot was not empty */
 __u64 filter_base = 0; /* the address of open_filter */
 __u32 touch_asset = CW_NO_ASSET; /* the agent's next open marks its inode as this asset's */
@@ -201,6 +202,28 @@ struct {
 	__type(key, __u64);
 	__type(value, struct cw_open);
 } opens SEC(".maps");
+
+/*
+ * By number of the camera's open; goes with the last buffer. Full: CW_LOSS_OPENS, and the buffer is
+ * not followed.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, struct cw_export);
+} exports SEC(".maps");
+
+/*
+ * The camera that a thread asks for a dma-buf, from the ioctl on until there is one, or the next
+ * ioctl. Full: CW_LOSS_OPENS, and the buffer is not followed.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u64); /* its file */
+} exporting SEC(".maps");
 
 /* Which processes have used an open file description already. Full: a use is told again. */
 struct {

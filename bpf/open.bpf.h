@@ -83,6 +83,7 @@ static __always_inline struct cw_open *open_new(struct object *o, struct file *f
 	open.asset = o->asset;
 	open.pending = pending;
 	open.access = access_of(file);
+	open.rdev = o->rdev;
 	if (bpf_map_update_elem(&opens, &key, &open, BPF_NOEXIST)) {
 		count_loss(CW_LOSS_OPENS);
 		return NULL;
@@ -336,19 +337,51 @@ int BPF_KRETPROBE(kretprobe__capable_wrt_inode, bool held)
 	return 0;
 }
 
+/* The object behind an open file that is known: of a dma-buf, the camera that exported it. */
+static __noinline int object_of_open(struct object *o, struct file *file, struct cw_open *open)
+{
+	if (!open)
+		return 0;
+	if (open->buffer_of)
+		stream_object(o, open->buffer_of);
+	else
+		object_fill(o, BPF_CORE_READ(file, f_inode), BPF_CORE_READ(file, f_path.dentry),
+			    BPF_CORE_READ(file, f_path.mnt));
+	o->asset = open->asset;
+	return 0;
+}
+
+/* What a use is remembered by: all buffers of one open of a camera are one. */
+static __always_inline __u64 use_file(struct cw_open *open, __u64 file)
+{
+	return open->buffer_of ? open->open_id : file;
+}
+
+static __always_inline void export_told(struct cw_open *open)
+{
+	__u64 id = open->open_id;
+	struct cw_export *e = open->buffer_of ? bpf_map_lookup_elem(&exports, &id) : NULL;
+
+	if (e)
+		e->told = 1;
+}
+
 /* A descriptor handed over: SCM_RIGHTS, pidfd_getfd(2), seccomp's notifier. In the receiver. */
 static __noinline int received(struct file *file, __u32 rung)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct access a = { .op = CW_OP_RECEIVE, .fd = ~0u, .rung = rung };
 	struct cw_use_key use = {};
-	struct cw_open *open;
 	struct object o;
-	__u64 key = address_of(file), seen = 1;
+	__u64 key = address_of(file), seen = 1, *told;
+	struct cw_open *open = bpf_map_lookup_elem(&opens, &key);
 
-	if (is_agent() || !object_of_file(&o, file))
+	if (is_agent())
 		return 0;
-	open = bpf_map_lookup_elem(&opens, &key);
+	if (open && open->buffer_of)
+		object_of_open(&o, file, open);
+	else if (!object_of_file(&o, file))
+		return 0;
 	if (!open)
 		open = open_new(&o, file, task, false);
 	a.access = access_of(file);
@@ -356,8 +389,15 @@ static __noinline int received(struct file *file, __u32 rung)
 	use.file = key;
 	use.tgid = BPF_CORE_READ(task, tgid);
 	use.start_ns = task_start(task);
-	if (open)
+	if (open) {
 		seen = open->open_id;
+		use.file = use_file(open, key);
+		export_told(open);
+	}
+	/* Of several buffers the first is told of. */
+	told = open && open->buffer_of ? bpf_map_lookup_elem(&uses, &use) : NULL;
+	if (told && *told == seen)
+		return 0;
 	if (bpf_map_update_elem(&uses, &use, &seen, BPF_ANY))
 		count_loss(CW_LOSS_USES);
 	return emit_access(&o, &a);
@@ -365,7 +405,7 @@ static __noinline int received(struct file *file, __u32 rung)
 
 static __always_inline void on_file_receive(enum cw_rung rung, struct file *file)
 {
-	if (file_maybe(rung, file))
+	if (file_maybe(rung, file) || open_maybe(rung, file))
 		received(file, rung);
 }
 
@@ -395,7 +435,7 @@ static __noinline int used(struct file *file, __u32 op, __u32 rung)
 	/* The opener's first mapping is told: it can outlive the descriptor. */
 	if (op == CW_OP_MAP)
 		id |= 1ull << 63;
-	use.file = key;
+	use.file = use_file(open, key);
 	use.tgid = tgid;
 	use.start_ns = start + (op == CW_OP_MAP);
 	seen = bpf_map_lookup_elem(&uses, &use);
@@ -405,9 +445,9 @@ static __noinline int used(struct file *file, __u32 op, __u32 rung)
 		return 0;
 	if (bpf_map_update_elem(&uses, &use, &id, BPF_ANY))
 		count_loss(CW_LOSS_USES);
-	object_fill(&o, BPF_CORE_READ(file, f_inode), BPF_CORE_READ(file, f_path.dentry),
-		    BPF_CORE_READ(file, f_path.mnt));
-	o.asset = open->asset;
+	object_of_open(&o, file, open);
+	if (open->opener_tgid != tgid)
+		export_told(open);
 	a.access = access_of(file);
 	a.file = key;
 	return emit_access(&o, &a);
@@ -437,6 +477,8 @@ static __always_inline void on_file_ioctl(enum cw_rung rung, struct file *file, 
 {
 	if (is_loop_ioctl(cmd))
 		loop_set(file, cmd, arg, rung);
+	if (exporting_now)
+		export_ends();
 	if (!open_maybe(rung, file))
 		return;
 	open_overdue(rung, file);
@@ -463,6 +505,29 @@ static __always_inline void on_mmap_file(enum cw_rung rung, struct file *file)
 HOOK(mmap_file, (struct file *file, unsigned long prot, unsigned long flags), (file))
 HOOK_ENTRY(mmap_file, (struct file *file, unsigned long prot, unsigned long flags), (file))
 
+/*
+ * One buffer less. The last that outlived the camera's own open is told of, if somebody else than
+ * the exporter got at one: until then the picture could be had.
+ */
+static __noinline bool buffer_last(struct cw_open *open)
+{
+	__u64 id = open->open_id, camera;
+	struct cw_export *e = bpf_map_lookup_elem(&exports, &id);
+	bool told;
+
+	if (!e)
+		return false;
+	__sync_fetch_and_add(&e->buffers, -1);
+	if (e->buffers)
+		return false;
+	camera = e->camera;
+	told = e->told;
+	if (bpf_map_delete_elem(&exports, &id))
+		return false;
+	open = bpf_map_lookup_elem(&opens, &camera);
+	return told && (!open || open->open_id != id);
+}
+
 static __noinline int closed(struct file *file, __u32 rung)
 {
 	struct access a = { .op = CW_OP_CLOSE, .fd = ~0u, .rung = rung };
@@ -472,12 +537,10 @@ static __noinline int closed(struct file *file, __u32 rung)
 
 	if (!open)
 		return 0;
-	object_fill(&o, BPF_CORE_READ(file, f_inode), BPF_CORE_READ(file, f_path.dentry),
-		    BPF_CORE_READ(file, f_path.mnt));
-	o.asset = open->asset;
+	object_of_open(&o, file, open);
 	if (open->streamer_tgid)
 		stream_end(open->streamer_tgid, &o, rung);
-	if (!open->pending) {
+	if (open->buffer_of ? buffer_last(open) : !open->pending) {
 		a.access = open->access;
 		a.bytes = BPF_CORE_READ(file, f_pos);
 		a.file = key;

@@ -10,6 +10,7 @@
 #include "mount.bpf.h"	   /* LSM, fentry, kprobe: mounts */
 #include "peek.bpf.h"	   /* LSM, fentry, kprobe: memory of other processes */
 #include "open.bpf.h"	   /* LSM, fentry, kprobe: open, receive, use, map, close */
+#include "buffer.bpf.h"	   /* fentry, kprobe: dma-bufs of a camera */
 #include "clone.bpf.h"	   /* fentry, kprobe: copies */
 #include "tree.bpf.h"	   /* LSM, fentry, kprobe: names and attributes */
 #include "self.bpf.h"	   /* what is done to the agent */

@@ -13,6 +13,7 @@
 
 /* uapi/linux/videodev2.h and uapi/sound/asound.h: number and type of the ioctl are enough. */
 #define IOC_KEY(cmd)	      ((cmd) & 0xffff)
+#define IOC_V4L2_EXPBUF	      (('V' << 8) | 16)
 #define IOC_V4L2_DQBUF	      (('V' << 8) | 17)
 #define IOC_V4L2_STREAMON     (('V' << 8) | 18)
 #define IOC_V4L2_STREAMOFF    (('V' << 8) | 19)
@@ -164,6 +165,34 @@ static __always_inline bool pcm_ioctl_begins(__u32 key)
 	return key == IOC_PCM_START || key == IOC_PCM_READI || key == IOC_PCM_READN;
 }
 
+/* The current thread asks a camera for a dma-buf, see buffer.bpf.h. */
+static __noinline int export_begins(struct file *file)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	__u64 key = address_of(file);
+
+	if (bpf_map_update_elem(&exporting, &tid, &key, BPF_NOEXIST)) {
+		count_loss(CW_LOSS_OPENS);
+		return 0;
+	}
+	__sync_fetch_and_add(&exporting_now, 1);
+	return 0;
+}
+
+/* It has it, or did not get it. Returns the camera's file; 0: it asked none. */
+static __noinline __u64 export_ends(void)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	__u64 *found = bpf_map_lookup_elem(&exporting, &tid), file;
+
+	if (!found)
+		return 0;
+	file = *found;
+	if (!bpf_map_delete_elem(&exporting, &tid))
+		__sync_fetch_and_add(&exporting_now, -1);
+	return file;
+}
+
 static __noinline int stream_end_of(struct file *file, __u32 rung)
 {
 	struct object o;
@@ -194,6 +223,8 @@ static __noinline int stream_ioctl(struct file *file, __u32 cmd, __u32 rung)
 	rdev = bpf_map_lookup_elem(&reading, &tid);
 	if (rdev)
 		*rdev = 0;
+	if (key == IOC_V4L2_EXPBUF)
+		return export_begins(file);
 	if (key == IOC_V4L2_STREAMON)
 		stream_owner(file);
 	else if (key == IOC_V4L2_STREAMOFF)

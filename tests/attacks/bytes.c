@@ -88,23 +88,78 @@ static int run_map(const struct attack *a)
 	return err ? err : child_run(a, use_map, fd);
 }
 
-static int run_dmabuf(const struct attack *a)
+/* Returns a dma-buf of that buffer. */
+static int export_buffer(int fd, unsigned int number)
 {
 	struct v4l2_exportbuffer export;
-	int err, fd = open(a->target, O_RDWR | O_CLOEXEC);
+
+	memset(&export, 0, sizeof(export));
+	export.type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
+	export.index = number;
+	export.flags = O_RDONLY | O_CLOEXEC;
+	return ioctl(fd, VIDIOC_EXPBUF, &export) ? -errno : export.fd;
+}
+
+static int run_dmabuf(const struct attack *a)
+{
+	int err, buffer, fd = open(a->target, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
 		return attack_fail(a, "open");
 	err = capture_one(a, fd);
 	if (err)
 		return err;
-	memset(&export, 0, sizeof(export));
-	export.type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
-	export.index = filled;
-	export.flags = O_RDONLY | O_CLOEXEC;
-	if (ioctl(fd, VIDIOC_EXPBUF, &export))
-		return attack_skip(a, "this camera exports no dma-buf: %s", strerror(errno));
-	return child_run(a, use_dmabuf, export.fd);
+	buffer = export_buffer(fd, filled);
+	if (buffer < 0)
+		return attack_skip(a, "this camera exports no dma-buf: %s", strerror(-buffer));
+	return child_run(a, use_dmabuf, buffer);
+}
+
+/* Exports all buffers, maps them like a recorder that shows them, and sends the filled one last. */
+static int hold_and_send_buffers(const struct attack *a, int sock)
+{
+	int buffer[CAMERA_BUFFERS], err = hold_open(a, sock);
+	size_t length;
+
+	if (!err)
+		err = capture_one(a, a->result->held.fd);
+	if (err)
+		return err;
+	for (unsigned int i = 0; i < inherited.buffers; i++) {
+		buffer[i] = export_buffer(inherited.fd, i);
+		if (buffer[i] < 0)
+			return attack_skip(a, "this camera exports no dma-buf: %s",
+					   strerror(-buffer[i]));
+		length = inherited.buffer[i].length;
+		munmap(mmap(NULL, length, PROT_READ, MAP_SHARED, buffer[i], 0), length);
+	}
+	a->result->held.length = inherited.buffer[filled].length;
+	a->result->objects = inherited.buffers;
+	close(inherited.fd);
+	for (unsigned int i = 0; !err && i < inherited.buffers; i++)
+		if (i != filled)
+			err = send_fd(sock, buffer[i]);
+	return err ? err : send_fd(sock, buffer[filled]);
+}
+
+static int run_dmabuf_passed(const struct attack *a)
+{
+	struct holder holder;
+	unsigned int buffers;
+	int fd = -1, err;
+
+	if (holder_start(a, &holder, hold_and_send_buffers))
+		return a->result->error;
+	buffers = a->result->objects;
+	for (unsigned int i = 0; i < buffers; i++)
+		fd = receive_fd(holder.sock);
+	if (a->result->skipped[0])
+		err = 0;
+	else
+		err = map_and_prove(a, fd, a->result->held.length, 0, is_picture,
+				    "mapped received dma-buf");
+	holder_stop(&holder);
+	return err;
 }
 
 static int prove_copy(const struct attack *a, ssize_t copied, int fd, const char *how)
@@ -364,6 +419,8 @@ static int run_core(const struct attack *a)
 const struct attack_case cases_bytes[] = {
 	{"map", 18, NEEDS_ANY, "child maps an inherited descriptor", run_map},
 	{"dmabuf", 18, NEEDS_CAMERA, "child maps a dma-buf exported from the camera", run_dmabuf},
+	{"dmabuf-passed", 18, NEEDS_CAMERA, "dma-bufs of the camera received over SCM_RIGHTS",
+	 run_dmabuf_passed},
 	{"sendfile", 19, NEEDS_FILE, "child's sendfile from an inherited descriptor", run_sendfile},
 	{"splice", 19, NEEDS_FILE, "child's splice from an inherited descriptor", run_splice},
 	{"copy-range", 19, NEEDS_FILE, "child's copy_file_range from an inherited descriptor",

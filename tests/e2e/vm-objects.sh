@@ -23,7 +23,6 @@ FRAMES=12
 
 # case<TAB>why it is not seen
 NOT_YET=$'
-dmabuf\tthe buffer is shared as a file of its own, which is not followed
 other-video\trow 28: only for the camera: vivid\'s further nodes are outputs and metadata
 '
 
@@ -175,6 +174,28 @@ handed_over() {
 	done
 }
 
+# Of all buffers that a process gets, one event of a sort; the exporter's own use is none.
+buffers() {
+	joined camera 'select(.case == "dmabuf-passed")' | grep -q . || fail "no dma-buf was passed"
+	none camera "select(.case == \"dmabuf\" and ([.seen[] | select(.kind == \"map\" and
+		.detail.by == \"dma-buf\" and .detail.opener_pid != .process.pid)] | length) != 1) | $brief"
+	none camera "select(.case == \"dmabuf-passed\" and ([.seen[] | [.kind, .detail.by, .asset.path]] !=
+		[[\"receive\", \"dma-buf\", \"/dev/video0\"], [\"map\", \"dma-buf\", \"/dev/video0\"],
+		[\"close\", \"dma-buf\", \"/dev/video0\"]])) | $brief"
+	holder=$(jq 'select(.case == "dmabuf-passed") | .from_pid' "$RESULTS/camera")
+	diff - <(CW_MARK=0 seen_of "$holder") <<-END
+		open null
+		stream null
+		map dma-buf
+		close null
+	END
+}
+
+seen_of() {
+	jq -r --argjson pid "$1" 'select(.process.pid == $pid and .asset.kind == "camera" and
+		.detail.phase != "stop") | "\(.kind) \(.detail.by)"' "$CW_EVENTS"
+}
+
 refused() {
 	local name
 
@@ -318,6 +339,7 @@ scenario "a playback device is no microphone" playback
 scenario "each change of a recording has its own kind" kinds
 scenario "a camera's node that is renamed, linked or unlinked is seen" node_kinds
 scenario "who opened what is handed over is told" handed_over
+scenario "dma-bufs that a camera exports are the camera, to whoever else gets at them" buffers
 scenario "refused attempts have the kernel's reason" refused
 scenario "frames are counted exactly: mapped, user pointers, read, threads, passed on" frames
 scenario "every event names program, command line, user and parent" whose

@@ -491,6 +491,8 @@ static void add_details(struct cw_event *e, const struct cw_record_access *r)
 		cw_event_add_bool(e, "before_start", true);
 	if (S_ISDIR(r->mode))
 		cw_event_add_bool(e, "directory", true);
+	if (r->flags & CW_ACCESS_BUFFER)
+		cw_event_add_string(e, "by", "dma-buf");
 	if (r->open_id)
 		cw_event_add_uint(e, "open_id", r->open_id);
 }

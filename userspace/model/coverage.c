@@ -4,7 +4,8 @@
 static const char *const names[] = {
 	[CW_CAP_OPEN] = "open",		[CW_CAP_DENIED] = "denied",
 	[CW_CAP_RECEIVE] = "receive",	[CW_CAP_USE] = "use",
-	[CW_CAP_MAP] = "map",		[CW_CAP_CLOSE] = "close",
+	[CW_CAP_MAP] = "map",		[CW_CAP_BUFFERS] = "buffers",
+	[CW_CAP_CLOSE] = "close",
 	[CW_CAP_STREAM] = "stream",	[CW_CAP_NAMES] = "names",
 	[CW_CAP_ATTRIBUTES] = "attributes", [CW_CAP_PEEK] = "peek",
 	[CW_CAP_EGRESS] = "egress",	[CW_CAP_COPY] = "copy",

@@ -11,6 +11,7 @@ enum cw_capability {
 	CW_CAP_RECEIVE,
 	CW_CAP_USE,
 	CW_CAP_MAP,
+	CW_CAP_BUFFERS, /* dma-bufs that a camera exports */
 	CW_CAP_CLOSE,
 	CW_CAP_STREAM,
 	CW_CAP_NAMES, /* unlink, rename, link */

@@ -304,7 +304,8 @@ void cw_kernel_freeze(struct cw_kernel *k)
 		k->skel->maps.executables, k->skel->maps.accepted, k->skel->maps.inbound,
 		k->skel->maps.opens, k->skel->maps.uses, k->skel->maps.fds, k->skel->maps.calls,
 		k->skel->maps.streams, k->skel->maps.reading, k->skel->maps.namers,
-		k->skel->maps.portraits, k->skel->maps.tampered,
+		k->skel->maps.portraits, k->skel->maps.tampered, k->skel->maps.exports,
+		k->skel->maps.exporting,
 	};
 
 	for (size_t i = 0; i < CW_ARRAY_SIZE(maps); i++)
@@ -743,7 +744,7 @@ static uint32_t *filter_slot(struct probes_bpf *s, uint64_t file)
 {
 	uint64_t n = file - s->bss->filter_base;
 
-	return &s->bss->open_filter[((n >> 6) ^ (n >> 22)) % CW_ARRAY_SIZE(s->bss->open_filter)];
+	return &s->bss->open_filter[(n >> 8) % CW_ARRAY_SIZE(s->bss->open_filter)];
 }
 
 static void forget_fd(struct cw_kernel *k, const struct cw_fd_key *key, const struct cw_fd *d)

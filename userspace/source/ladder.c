@@ -40,6 +40,9 @@
 	"disks of a network file system, and all but the first of a btrfs; what a driver of " \
 	"another kind than SCSI and NVMe offers beside the block device"
 #define BLIND_CORE "who reads a core dump that a handler took through a pipe"
+#define BLIND_BUFFERS \
+	"buffers that were exported before the start, or by other calls than those of V4L2; " \
+	"buffers of another device that a camera writes into"
 #define BLIND_REFUSED "whether a security module refuses it then"
 
 #define CAPABLE(prefix) prefix "capable_wrt_inode|" prefix "capable_wrt_inode_v5_10"
@@ -114,6 +117,13 @@ static const struct cw_way ways[] = {
 	  CW_NEEDS_FILES },
 	{ CW_CAP_MAP, CW_PROBE_TRACEPOINT, { "tp__sys_exit" }, "", BETTER_HOOKS,
 	  CW_NEEDS_DESCRIPTORS },
+
+	{ CW_CAP_BUFFERS, CW_PROBE_LSM, { "fentry__dma_buf_fd", "fexit__dma_buf_get" },
+	  BLIND_BUFFERS, NULL, CW_NEEDS_OPEN_LSM },
+	{ CW_CAP_BUFFERS, CW_PROBE_FENTRY, { "fentry__dma_buf_fd", "fexit__dma_buf_get" },
+	  BLIND_BUFFERS, NULL, CW_NEEDS_FILES },
+	{ CW_CAP_BUFFERS, CW_PROBE_KPROBE, { "kprobe__dma_buf_fd", "kretprobe__dma_buf_get" },
+	  BLIND_BUFFERS, NULL, CW_NEEDS_FILES },
 
 	{ CW_CAP_CLOSE, CW_PROBE_LSM, { "fentry__fput|lsm__file_free" }, "", NULL,
 	  CW_NEEDS_OPEN_LSM },
@@ -337,6 +347,10 @@ static const struct {
 #undef COPY
 	{ "fentry__fput", CW_HOOK_FENTRY, "__fput", 0 },
 	{ "kprobe__fput", CW_HOOK_KPROBE, "__fput", 0 },
+	{ "fentry__dma_buf_fd", CW_HOOK_FENTRY, "dma_buf_fd", 0 },
+	{ "kprobe__dma_buf_fd", CW_HOOK_KPROBE, "dma_buf_fd", 0 },
+	{ "fexit__dma_buf_get", CW_HOOK_FEXIT, "dma_buf_get", 1 },
+	{ "kretprobe__dma_buf_get", CW_HOOK_KRETPROBE, "dma_buf_get", 0 },
 	{ "fexit__chrdev_open", CW_HOOK_FEXIT, "chrdev_open", 2 },
 	{ "kprobe__chrdev_open", CW_HOOK_KPROBE, "chrdev_open", 0 },
 	{ "kretprobe__chrdev_open", CW_HOOK_KRETPROBE, "chrdev_open", 0 },
