@@ -58,6 +58,7 @@ BPF_CFLAGS := -target bpf -D__TARGET_ARCH_$(ARCH) -O2 -g -mcpu=v2 -Wall -Wextra 
 	$(if $(TRIPLE),-idirafter /usr/include/$(TRIPLE))
 
 BPF_SRC := $(wildcard bpf/*.bpf.c)
+BPF_OBJ := $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.o,$(BPF_SRC)) $(BUILD)/bpf/probes_v5_10.o
 BPF_SKEL := $(patsubst bpf/%.bpf.c,$(BUILD)/skel/%.skel.h,$(BPF_SRC)) \
 	$(BUILD)/skel/probes_v5_10.skel.h $(BUILD)/skel/same
 
@@ -80,7 +81,7 @@ EXAMPLES := $(wildcard docs/examples/*.yaml)
 
 BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 
-.PHONY: all bench check unit install uninstall clean attacks fuzz fuzzers
+.PHONY: all bench check unit install uninstall clean attacks fuzz fuzzers small-btf
 .SECONDARY:
 
 all: $(BUILD)/camwarden
@@ -114,6 +115,10 @@ $(BUILD)/skel/same: $(BUILD)/skel/probes.skel.h $(BUILD)/skel/probes_v5_10.skel.
 	@for file in $^; do sed -n 's/_v5_10//; /struct probes_bpf__/,/}/p' $$file >$$file.head; done
 	@cmp $(addsuffix .head,$^) || { echo "a variable in bpf/ has no initial value"; false; }
 	@touch $@
+
+# For scripts/btf: of the kernel's types in FROM, what the programs read.
+small-btf: $(BPF_OBJ)
+	$(BPFTOOL) gen min_core_btf $(FROM) $(TO) $^
 
 # Only the module that loads them includes the skeletons.
 $(BUILD)/obj/source/%.o: CFLAGS_ALL += -I$(BUILD)/skel

@@ -46,6 +46,7 @@ const volatile __u8 denied_rung = CW_RUNG_LSM; /* results of devices, permission
 const volatile __u8 close_rung = CW_RUNG_LSM;
 const volatile bool hardened = false;	/* what changes the agent's files is refused afterwards */
 const volatile bool kill_by_hook = false; /* signals of processes are told by a better hook */
+const volatile bool kernel_types = true; /* the kernel knows its own types (BTF) */
 const volatile bool can_wait = false;	/* there is another processor for the agent */
 const volatile __u32 hz = 250;		/* jiffies a second */
 /* Tracepoint rung: enum cw_syscall_op; in the high byte the same for 32-bit programs. */

@@ -571,14 +571,8 @@ static __always_inline bool for_all(__u32 op)
 	return op && op < CW_SYSCALL_HELD;
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(tp__sys_exit, struct pt_regs *regs, long ret)
+static __always_inline int on_sys_exit(struct pt_regs *regs, __u64 nr, long ret)
 {
-#if defined(__TARGET_ARCH_x86)
-	__u64 nr = (__u32)regs->orig_ax & ~0x40000000ull; /* x32 */
-#else
-	__u64 nr = (__u32)regs->syscallno;
-#endif
 	__u32 ops, op, op32, tgid;
 	struct call c;
 
@@ -606,6 +600,35 @@ int BPF_PROG(tp__sys_exit, struct pt_regs *regs, long ret)
 	else if (op)
 		call_held(&c, op);
 	return 0;
+}
+
+#if defined(__TARGET_ARCH_x86)
+#define SYSCALL_REGISTER orig_ax
+#define SYSCALL_MASK (__u32)~0x40000000 /* x32 */
+#else
+#define SYSCALL_REGISTER syscallno
+#define SYSCALL_MASK ~0u
+#endif
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(tp__sys_exit, struct pt_regs *regs, long ret)
+{
+	return on_sys_exit(regs, (__u32)regs->SYSCALL_REGISTER & SYSCALL_MASK, ret);
+}
+
+/* A function of its own: the stack of the program below is full. */
+static __noinline __u64 syscall_number(struct pt_regs *regs)
+{
+	return (__u32)BPF_CORE_READ(regs, SYSCALL_REGISTER) & SYSCALL_MASK;
+}
+
+/* The same where the kernel has no types of its own: the registers are read by a helper. */
+SEC("raw_tp/sys_exit")
+int raw__sys_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct pt_regs *regs = (void *)ctx->args[0];
+
+	return on_sys_exit(regs, syscall_number(regs), ctx->args[1]);
 }
 
 #define IORING_OP_ACCEPT_  13

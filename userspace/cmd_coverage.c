@@ -7,13 +7,15 @@
 void cw_coverage_print(FILE *f, const struct cw_coverage *c);
 
 static const char help[] =
-	"Usage: camwarden coverage [--format text|json] [--rung RUNG]\n"
+	"Usage: camwarden coverage [--format text|json] [--rung RUNG] [--btf FILE]\n"
 	"\n"
 	"Finds out which hooks this kernel offers and prints, for each capability, the rung in\n"
 	"use, its hooks, what it cannot see and what would bring a better one.\n"
 	"\n"
 	"      --format FORMAT   text (default) or json, one object\n"
 	"      --rung RUNG       as if the kernel had no better probes than that\n"
+	"      --btf FILE        the kernel's types, for one that does not know them itself, as\n"
+	"                        scripts/btf makes it\n"
 	"  -h, --help            this text\n"
 	"\n"
 	"Exit status: 0 done, 2 usage, 3 could not be found out.\n";
@@ -91,6 +93,7 @@ static int print_json(const struct cw_coverage *c)
 struct options {
 	enum cw_format format;
 	enum cw_probe best;
+	const char *types;
 };
 
 static int show(const struct options *o)
@@ -98,7 +101,7 @@ static int show(const struct options *o)
 	cw_auto_buf struct cw_buf errors = { 0 };
 	struct cw_ladder ladder;
 
-	if (cw_ladder_decide(o->best, &errors, &ladder)) {
+	if (cw_ladder_decide(o->best, o->types, &errors, &ladder)) {
 		fprintf(stderr, "camwarden: %s", errors.data ? errors.data : "failed\n");
 		return CW_EXIT_FAILED;
 	}
@@ -115,7 +118,10 @@ static int take(void *into, int option, const char *value)
 
 	if (option == 'f')
 		return cw_take_format("coverage", value, &o->format);
-	return cw_take_rung("coverage", value, &o->best);
+	if (option == 'r')
+		return cw_take_rung("coverage", value, &o->best);
+	o->types = value;
+	return 0;
 }
 
 int cw_cmd_coverage(int argc, char **argv)
@@ -123,6 +129,7 @@ int cw_cmd_coverage(int argc, char **argv)
 	static const struct option options[] = {
 		{ "format", required_argument, NULL, 'f' },
 		{ "rung", required_argument, NULL, 'r' },
+		{ "btf", required_argument, NULL, 'b' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};

@@ -23,6 +23,8 @@ static const char help[] =
 	"                        (default: " CW_STATE_DIR ")\n"
 	"      --duration SEC    end by itself\n"
 	"      --quiet           say nothing about what is found at start\n"
+	"      --btf FILE        the kernel's types, for one that does not know them itself, as\n"
+	"                        scripts/btf makes it\n"
 	"  -h, --help            this text\n"
 	"\n"
 	"Exit status: 0 done, 2 usage, 3 could not run.\n";
@@ -40,6 +42,9 @@ static int take(void *into, int option, const char *value)
 		return 0;
 	case 'k':
 		c->keys = value;
+		return 0;
+	case 'b':
+		c->types = value;
 		return 0;
 	case 'q':
 		c->quiet = true;
@@ -60,6 +65,7 @@ int cw_cmd_record(int argc, char **argv)
 		{ "state", required_argument, NULL, 's' },
 		{ "duration", required_argument, NULL, 'd' },
 		{ "quiet", no_argument, NULL, 'q' },
+		{ "btf", required_argument, NULL, 'b' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};

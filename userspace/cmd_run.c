@@ -34,6 +34,8 @@ static const char help[] =
 	"      --quiet           say nothing about what is found at start\n"
 	"      --rung RUNG       use no better probes than lsm (default), fentry, kprobe or\n"
 	"                        tracepoint, to see what a lesser kernel would see\n"
+	"      --btf FILE        the kernel's types, for one that does not know them itself, as\n"
+	"                        scripts/btf makes it\n"
 	"  -h, --help            this text\n"
 	"\n"
 	"SIGHUP reads the policy again. Exit status: 0 nothing was flagged, 1 something was,\n"
@@ -64,6 +66,9 @@ static int take(void *into, int option, const char *value)
 		return 0;
 	case 'a':
 		c->all = true;
+		return 0;
+	case 'b':
+		c->types = value;
 		return 0;
 	case 'q':
 		c->quiet = true;
@@ -100,6 +105,7 @@ int cw_cmd_run(int argc, char **argv)
 		{ "duration", required_argument, NULL, 'd' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "rung", required_argument, NULL, 'r' },
+		{ "btf", required_argument, NULL, 'b' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};

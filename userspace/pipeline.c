@@ -572,7 +572,7 @@ void cw_coverage_print(FILE *f, const struct cw_coverage *c);
 static int open_kernel(struct pipeline *p)
 {
 	cw_auto_buf struct cw_buf errors = { 0 };
-	int r = cw_ladder_decide(p->config->best, &errors, &p->ladder);
+	int r = cw_ladder_decide(p->config->best, p->config->types, &errors, &p->ladder);
 
 	/* To watch without it is better than not to watch. */
 	if (!r && p->config->harden) {

@@ -22,6 +22,7 @@ struct cw_run_config {
 	bool quiet;	    /* no account of what is found at start */
 	unsigned int duration_s; /* 0: until a signal */
 	enum cw_probe best; /* highest rung to use */
+	const char *types;  /* BTF of a kernel that has none itself, or NULL */
 };
 
 /* Runs until a signal or the duration ends it. Returns an exit status. */

@@ -136,7 +136,7 @@ static const struct {
 
 static bool by_syscall(const struct cw_ladder *l, enum cw_capability c)
 {
-	return l->way[c] && cw_streq(l->way[c]->programs[0], "tp__sys_exit");
+	return l->way[c] && strstr(l->way[c]->programs[0], "tp__sys_exit");
 }
 
 static void fill_syscalls(struct probes_bpf *skel, const struct cw_ladder *l)
@@ -186,6 +186,7 @@ static void configure(struct probes_bpf *skel, const struct cw_ladder *l)
 	skel->rodata->track_fds = by_syscall(l, CW_CAP_OPEN);
 	skel->rodata->hardened = cw_ladder_uses(l, "harden__task_kill");
 	skel->rodata->kill_by_hook = !by_syscall(l, CW_CAP_SELF);
+	skel->rodata->kernel_types = l->types.kernel;
 	skel->rodata->can_wait = sysconf(_SC_NPROCESSORS_ONLN) > 1;
 	skel->rodata->io_complete_by_cqe = l->io_complete_by_cqe;
 	skel->rodata->marks_by_name = cw_ladder_uses(l, "lsm__d_instantiate") ||
@@ -419,7 +420,8 @@ int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors,
 	k->poll_fd = -1;
 	libbpf_set_print(keep_words);
 	libbpf_words[0] = '\0';
-	LIBBPF_OPTS(bpf_object_open_opts, oo, .kernel_log_level = debug_level() > 1 ? 4 : 0);
+	LIBBPF_OPTS(bpf_object_open_opts, oo, .kernel_log_level = debug_level() > 1 ? 4 : 0,
+		    .btf_custom_path = ladder->types.path);
 	k->skel = open_probes(ladder->global_functions, &oo);
 	if (!k->skel) {
 		r = -errno;
@@ -432,6 +434,10 @@ int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors,
 	r = probes_bpf__load(k->skel);
 	if (r) {
 		cw_buf_printf(errors, "cannot load the probes: %s: %s", strerror(-r), libbpf_words);
+		if (ladder->types.path)
+			cw_buf_printf(errors, "%s may have been made for another version of "
+				      "camwarden: scripts/btf makes it again\n",
+				      ladder->types.path);
 		goto fail;
 	}
 	forget_object(k->skel);

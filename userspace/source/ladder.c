@@ -17,7 +17,8 @@
 #include "source/ladder.h"
 #include "source/preempt.h"
 
-#define BETTER_LSM "boot with bpf in the list of security modules (lsm=…,bpf)"
+#define BETTER_TYPES \
+	"a kernel built with CONFIG_DEBUG_INFO_BTF: better probes need types of its own"
 #define BETTER_TRAMPOLINE \
 	"a kernel with BPF trampolines (x86-64; arm64 since 6.4), where the result is known"
 #define BETTER_HOOKS "a kernel with CONFIG_SECURITY and CONFIG_KPROBE_EVENTS"
@@ -55,6 +56,8 @@
 	{ prefix "inode_unlink", prefix "inode_rmdir", prefix "inode_rename", prefix "inode_link", \
 	  prefix "inode_mkdir", prefix "inode_mknod", freed "inode_free" }
 
+/* The end of every system call; by types of the kernel it costs less. */
+#define SYS_EXIT "tp__sys_exit|raw__sys_exit"
 /* Hot hooks, where they can be had for less. */
 #define QUICK(name) "entry__" name "|lsm__" name
 #define SELF(prefix) \
@@ -73,7 +76,7 @@ static const struct cw_way ways[] = {
 	{ CW_CAP_OPEN, CW_PROBE_KPROBE, { "kprobe__file_open", "?kprobe__d_instantiate" },
 	  "whether a security module refuses the open of a file then", BETTER_TRAMPOLINE,
 	  CW_NEEDS_NOTHING },
-	{ CW_CAP_OPEN, CW_PROBE_TRACEPOINT, { "tp__sys_exit", "?tp__io_uring_complete" },
+	{ CW_CAP_OPEN, CW_PROBE_TRACEPOINT, { SYS_EXIT, "?tp__io_uring_complete" },
 	  BLIND_SYSCALL, BETTER_HOOKS, CW_NEEDS_NOTHING },
 
 	/* A driver's refusal is told by who began the open. */
@@ -85,7 +88,7 @@ static const struct cw_way ways[] = {
 	  { "kprobe__chrdev_open", "kretprobe__chrdev_open", CAPABLE("kprobe__"),
 	    "kretprobe__capable_wrt_inode" },
 	  "refusals by security modules and by mount options", BETTER_TRAMPOLINE, CW_NEEDS_FILES },
-	{ CW_CAP_DENIED, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
+	{ CW_CAP_DENIED, CW_PROBE_TRACEPOINT, { SYS_EXIT },
 	  "refusals of open_by_handle_at and io_uring; the object is looked up after the call, so "
 	  "a path that changes meanwhile names another", BETTER_HOOKS, CW_NEEDS_NOTHING },
 
@@ -93,7 +96,7 @@ static const struct cw_way ways[] = {
 	{ CW_CAP_RECEIVE, CW_PROBE_FENTRY, { "fexit__file_receive" }, "", NULL, CW_NEEDS_FILES },
 	{ CW_CAP_RECEIVE, CW_PROBE_KPROBE, { "kprobe__file_receive" }, BLIND_REFUSED,
 	  BETTER_TRAMPOLINE, CW_NEEDS_FILES },
-	{ CW_CAP_RECEIVE, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
+	{ CW_CAP_RECEIVE, CW_PROBE_TRACEPOINT, { SYS_EXIT },
 	  "descriptors beyond the first control message or the 32nd of it, by io_uring, and by a "
 	  "seccomp supervisor; their first use is not seen then", BETTER_HOOKS, CW_NEEDS_NOTHING },
 
@@ -107,7 +110,7 @@ static const struct cw_way ways[] = {
 	{ CW_CAP_USE, CW_PROBE_KPROBE,
 	  { "kprobe__file_permission", "kprobe__file_ioctl", "?kprobe__file_ioctl_compat" },
 	  BLIND_REFUSED, BETTER_TRAMPOLINE, CW_NEEDS_FILES },
-	{ CW_CAP_USE, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
+	{ CW_CAP_USE, CW_PROBE_TRACEPOINT, { SYS_EXIT },
 	  "reads by io_uring and io_submit; descriptors above 1023 that came by fork, or in a "
 	  "table that two processes share", BETTER_HOOKS, CW_NEEDS_DESCRIPTORS },
 
@@ -115,7 +118,7 @@ static const struct cw_way ways[] = {
 	{ CW_CAP_MAP, CW_PROBE_FENTRY, { "fexit__mmap_file" }, "", NULL, CW_NEEDS_FILES },
 	{ CW_CAP_MAP, CW_PROBE_KPROBE, { "kprobe__mmap_file" }, BLIND_REFUSED, BETTER_TRAMPOLINE,
 	  CW_NEEDS_FILES },
-	{ CW_CAP_MAP, CW_PROBE_TRACEPOINT, { "tp__sys_exit" }, "", BETTER_HOOKS,
+	{ CW_CAP_MAP, CW_PROBE_TRACEPOINT, { SYS_EXIT }, "", BETTER_HOOKS,
 	  CW_NEEDS_DESCRIPTORS },
 
 	{ CW_CAP_BUFFERS, CW_PROBE_LSM, { "fentry__dma_buf_fd", "fexit__dma_buf_get" },
@@ -133,7 +136,7 @@ static const struct cw_way ways[] = {
 	  CW_NEEDS_FILES },
 	/* Where system calls tell of opens, descriptors have to be followed as a whole. */
 	{ CW_CAP_CLOSE, CW_PROBE_TRACEPOINT,
-	  { "tp__sys_exit", "fork__descriptors", "exec__descriptors", "exit__descriptors" },
+	  { SYS_EXIT, "fork__descriptors", "exec__descriptors", "exit__descriptors" },
 	  "that a mapping or a message in flight still holds the file; how much was read or "
 	  "written", BETTER_HOOKS, CW_NEEDS_DESCRIPTORS },
 
@@ -142,14 +145,14 @@ static const struct cw_way ways[] = {
 	  { QUICK("file_ioctl") "|fexit__file_ioctl|kprobe__file_ioctl" },
 	  "frames of drivers that do not use the V4L2 core's ioctls or videobuf2", NULL,
 	  CW_NEEDS_FILES },
-	{ CW_CAP_STREAM, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
+	{ CW_CAP_STREAM, CW_PROBE_TRACEPOINT, { SYS_EXIT },
 	  "frames of a process whose descriptor came unseen", BETTER_HOOKS, CW_NEEDS_DESCRIPTORS },
 
 	{ CW_CAP_NAMES, CW_PROBE_LSM, NAMES("lsm__", "lsm__"), "", NULL, CW_NEEDS_NOTHING },
 	{ CW_CAP_NAMES, CW_PROBE_FENTRY, NAMES("fexit__", "fentry__"), "", NULL, CW_NEEDS_NOTHING },
 	{ CW_CAP_NAMES, CW_PROBE_KPROBE, NAMES("kprobe__", "kprobe__"), BLIND_REFUSED,
 	  BETTER_TRAMPOLINE, CW_NEEDS_NOTHING },
-	{ CW_CAP_NAMES, CW_PROBE_FANOTIFY, { "tp__sys_exit" },
+	{ CW_CAP_NAMES, CW_PROBE_FANOTIFY, { SYS_EXIT },
 	  "names of a recording outside its tree; a further name that is gone again at once; file "
 	  "systems without file handles; the person behind io_uring's calls", BETTER_HOOKS,
 	  CW_NEEDS_NOTHING },
@@ -158,7 +161,7 @@ static const struct cw_way ways[] = {
 	{ CW_CAP_ATTRIBUTES, CW_PROBE_FENTRY, { SETATTR("fexit__") }, "", NULL, CW_NEEDS_NOTHING },
 	{ CW_CAP_ATTRIBUTES, CW_PROBE_KPROBE, { SETATTR("kprobe__") },
 	  BLIND_REFUSED, BETTER_TRAMPOLINE, CW_NEEDS_NOTHING },
-	{ CW_CAP_ATTRIBUTES, CW_PROBE_FANOTIFY, { "tp__sys_exit" },
+	{ CW_CAP_ATTRIBUTES, CW_PROBE_FANOTIFY, { SYS_EXIT },
 	  "who changed a mode or an owner through a name outside the tree", BETTER_HOOKS,
 	  CW_NEEDS_NOTHING },
 
@@ -168,7 +171,7 @@ static const struct cw_way ways[] = {
 	  BLIND_CORE, NULL, CW_NEEDS_FILES },
 	{ CW_CAP_PEEK, CW_PROBE_KPROBE, { "kprobe__ptrace_access_check", "?tp__signal_deliver" },
 	  BLIND_CORE "; " BLIND_REFUSED, BETTER_TRAMPOLINE, CW_NEEDS_FILES },
-	{ CW_CAP_PEEK, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
+	{ CW_CAP_PEEK, CW_PROBE_TRACEPOINT, { SYS_EXIT },
 	  "who reads a core dump; ptrace and process_vm_readv by a thread's number or out of a "
 	  "container; /proc/PID/mem by io_uring", BETTER_HOOKS, CW_NEEDS_DESCRIPTORS },
 
@@ -178,7 +181,7 @@ static const struct cw_way ways[] = {
 	  BLIND_EGRESS, NULL, CW_NEEDS_FILES },
 	{ CW_CAP_EGRESS, CW_PROBE_KPROBE, { "kprobe__socket_connect", "kprobe__socket_sendmsg" },
 	  BLIND_EGRESS "; " BLIND_REFUSED, BETTER_TRAMPOLINE, CW_NEEDS_FILES },
-	{ CW_CAP_EGRESS, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
+	{ CW_CAP_EGRESS, CW_PROBE_TRACEPOINT, { SYS_EXIT },
 	  BLIND_EGRESS "; UDP and TCP without connect; connections by io_uring", BETTER_HOOKS,
 	  CW_NEEDS_DESCRIPTORS },
 
@@ -188,7 +191,7 @@ static const struct cw_way ways[] = {
 	  CW_NEEDS_FILES },
 	{ CW_CAP_COPY, CW_PROBE_KPROBE, { "kprobe__file_open", COPIES }, BLIND_COPY,
 	  BETTER_TRAMPOLINE, CW_NEEDS_FILES },
-	{ CW_CAP_COPY, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
+	{ CW_CAP_COPY, CW_PROBE_TRACEPOINT, { SYS_EXIT },
 	  BLIND_COPY "; which call copied, and standard output", BETTER_HOOKS,
 	  CW_NEEDS_DESCRIPTORS },
 
@@ -196,7 +199,7 @@ static const struct cw_way ways[] = {
 	{ CW_CAP_MOUNTS, CW_PROBE_FENTRY, MOUNTS("fexit__"), BLIND_MOUNTS, NULL, CW_NEEDS_NOTHING },
 	{ CW_CAP_MOUNTS, CW_PROBE_KPROBE, MOUNTS("kprobe__"), BLIND_MOUNTS "; " BLIND_REFUSED,
 	  BETTER_TRAMPOLINE, CW_NEEDS_NOTHING },
-	{ CW_CAP_MOUNTS, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
+	{ CW_CAP_MOUNTS, CW_PROBE_TRACEPOINT, { SYS_EXIT },
 	  BLIND_MOUNTS "; what was bound or moved away from a tree; all by another name than that "
 	  "of the policy", BETTER_HOOKS, CW_NEEDS_NOTHING },
 
@@ -206,7 +209,7 @@ static const struct cw_way ways[] = {
 	  NULL, CW_NEEDS_FILES },
 	{ CW_CAP_DISKS, CW_PROBE_KPROBE, { "kprobe__file_open", "kprobe__file_ioctl" },
 	  BLIND_DISKS "; " BLIND_REFUSED, BETTER_TRAMPOLINE, CW_NEEDS_FILES },
-	{ CW_CAP_DISKS, CW_PROBE_TRACEPOINT, { "tp__sys_exit" },
+	{ CW_CAP_DISKS, CW_PROBE_TRACEPOINT, { SYS_EXIT },
 	  BLIND_DISKS "; a loop device that is put over one by who has it open already",
 	  BETTER_HOOKS, CW_NEEDS_DESCRIPTORS },
 
@@ -219,14 +222,14 @@ static const struct cw_way ways[] = {
 	  BLIND_CONNECTION, NULL, CW_NEEDS_NOTHING },
 	{ CW_CAP_CONNECTION, CW_PROBE_KPROBE, { "kprobe__sock_graft", "?state__sock" },
 	  BLIND_CONNECTION, NULL, CW_NEEDS_NOTHING },
-	{ CW_CAP_CONNECTION, CW_PROBE_TRACEPOINT, { "tp__sys_exit", "?state__sock" },
+	{ CW_CAP_CONNECTION, CW_PROBE_TRACEPOINT, { SYS_EXIT, "?state__sock" },
 	  BLIND_CONNECTION, NULL, CW_NEEDS_NOTHING },
 
 	{ CW_CAP_SELF, CW_PROBE_LSM, SELF("lsm__"), BLIND_SELF, NULL, CW_NEEDS_NOTHING },
 	{ CW_CAP_SELF, CW_PROBE_FENTRY, SELF("fentry__"), BLIND_SELF, NULL, CW_NEEDS_NOTHING },
 	{ CW_CAP_SELF, CW_PROBE_KPROBE, SELF("kprobe__"), BLIND_SELF, NULL, CW_NEEDS_NOTHING },
 	{ CW_CAP_SELF, CW_PROBE_TRACEPOINT,
-	  { "tp__sys_exit", "tp__signal_generate", "?tp__module_load", "?tp__cgroup_freeze" },
+	  { SYS_EXIT, "tp__signal_generate", "?tp__module_load", "?tp__cgroup_freeze" },
 	  "who ended it: a signal is seen when it is on its way, and the record ends with the "
 	  "agent; limits; BPF objects by other ways than their number", BETTER_HOOKS,
 	  CW_NEEDS_NOTHING },
@@ -255,6 +258,8 @@ static const struct {
 	[CW_HOOK_KRETPROBE] = { BPF_PROG_TYPE_KPROBE, 0, "", "calib__kretprobe", CW_PROBE_KPROBE },
 	[CW_HOOK_TP_BTF] = { BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "btf_trace_",
 			     "calib__tp_btf", CW_PROBE_TRACEPOINT },
+	[CW_HOOK_RAW_TP] = { BPF_PROG_TYPE_RAW_TRACEPOINT, 0, "", "calib__raw_tp",
+			     CW_PROBE_TRACEPOINT },
 	[CW_HOOK_ITER] = { BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, "bpf_iter_", NULL,
 			   CW_PROBE_TRACEPOINT },
 };
@@ -323,10 +328,10 @@ static const struct {
 	HOOKS_ASKED("bpf_prog", "bpf_prog", "security_bpf_prog"),
 	HOOKS_ASKED("settime", "settime", "security_settime64"),
 #undef HOOKS_ASKED
-	{ "tp__signal_deliver", CW_HOOK_TP_BTF, "signal_deliver", 0 },
-	{ "tp__signal_generate", CW_HOOK_TP_BTF, "signal_generate", 0 },
-	{ "tp__module_load", CW_HOOK_TP_BTF, "module_load", 0 },
-	{ "tp__cgroup_freeze", CW_HOOK_TP_BTF, "cgroup_freeze", 0 },
+	{ "tp__signal_deliver", CW_HOOK_RAW_TP, "signal_deliver", 0 },
+	{ "tp__signal_generate", CW_HOOK_RAW_TP, "signal_generate", 0 },
+	{ "tp__module_load", CW_HOOK_RAW_TP, "module_load", 0 },
+	{ "tp__cgroup_freeze", CW_HOOK_RAW_TP, "cgroup_freeze", 0 },
 #define SIGNATURE(name, hook, n) \
 	{ "lsm__" name, CW_HOOK_LSM, hook, n }, \
 	{ "fexit__" name, CW_HOOK_FEXIT, "security_" hook, n }, \
@@ -360,14 +365,15 @@ static const struct {
 	{ "kprobe__capable_wrt_inode_v5_10", CW_HOOK_KPROBE, "capable_wrt_inode_uidgid", 2 },
 	{ "kretprobe__capable_wrt_inode", CW_HOOK_KRETPROBE, "capable_wrt_inode_uidgid", 0 },
 	{ "tp__sys_exit", CW_HOOK_TP_BTF, "sys_exit", 0 },
-	{ "tp__io_uring_complete", CW_HOOK_TP_BTF, "io_uring_complete", 0 },
-	{ "state__sock", CW_HOOK_TP_BTF, "inet_sock_set_state", 0 },
-	{ "fork__process", CW_HOOK_TP_BTF, "sched_process_fork", 0 },
-	{ "exec__process", CW_HOOK_TP_BTF, "sched_process_exec", 0 },
-	{ "exit__process", CW_HOOK_TP_BTF, "sched_process_exit", 0 },
-	{ "fork__descriptors", CW_HOOK_TP_BTF, "sched_process_fork", 0 },
-	{ "exec__descriptors", CW_HOOK_TP_BTF, "sched_process_exec", 0 },
-	{ "exit__descriptors", CW_HOOK_TP_BTF, "sched_process_exit", 0 },
+	{ "raw__sys_exit", CW_HOOK_RAW_TP, "sys_exit", 0 },
+	{ "tp__io_uring_complete", CW_HOOK_RAW_TP, "io_uring_complete", 0 },
+	{ "state__sock", CW_HOOK_RAW_TP, "inet_sock_set_state", 0 },
+	{ "fork__process", CW_HOOK_RAW_TP, "sched_process_fork", 0 },
+	{ "exec__process", CW_HOOK_RAW_TP, "sched_process_exec", 0 },
+	{ "exit__process", CW_HOOK_RAW_TP, "sched_process_exit", 0 },
+	{ "fork__descriptors", CW_HOOK_RAW_TP, "sched_process_fork", 0 },
+	{ "exec__descriptors", CW_HOOK_RAW_TP, "sched_process_exec", 0 },
+	{ "exit__descriptors", CW_HOOK_RAW_TP, "sched_process_exit", 0 },
 	{ "iter__task", CW_HOOK_ITER, "task", 0 },
 	{ "iter__task_file", CW_HOOK_ITER, "task_file", 0 },
 };
@@ -414,12 +420,18 @@ static bool runs(const char *program, struct cw_ladder_hold *ret_hold)
 	       c->bss->raw_tp_runs;
 }
 
+/* Such a program names what it hooks into by its number among the kernel's own types. */
+static bool by_type(enum cw_hook_kind kind)
+{
+	return kinds[kind].type == BPF_PROG_TYPE_LSM || kinds[kind].type == BPF_PROG_TYPE_TRACING;
+}
+
 /* Asked once for each kind, and only if a way needs it: attaching rewrites the kernel's code. */
 static bool kind_runs(struct cw_ladder *l, enum cw_hook_kind kind)
 {
 	struct cw_ladder_hold hold;
 
-	if (kinds[kind].rung < l->best)
+	if (kinds[kind].rung < l->best || (by_type(kind) && !l->types.kernel))
 		return false;
 	if (kind == CW_HOOK_LSM_ENTRY)
 		return !l->preemptible && kind_runs(l, CW_HOOK_LSM) && kind_runs(l, CW_HOOK_FENTRY);
@@ -432,36 +444,43 @@ static bool kind_runs(struct cw_ladder *l, enum cw_hook_kind kind)
 	return l->runs[kind] == CW_RUNS;
 }
 
-/* Parameters of a function of the kernel, or of the pointer behind a tracepoint's typedef. */
-static int count_args(const struct btf *btf, const char *name, bool tracepoint)
-{
-	const struct btf_type *t;
-	int id = btf__find_by_name_kind(btf, name, tracepoint ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC);
-
-	if (id < 0)
-		return -ENOENT;
-	t = btf__type_by_id(btf, (__u32)id);
-	while (t && !btf_is_func_proto(t))
-		t = btf__type_by_id(btf, t->type);
-	return t ? btf_vlen(t) : -ENOENT;
-}
-
-/* Loads and attaches a program that does nothing. */
-static bool hook_attaches(enum bpf_prog_type type, enum bpf_attach_type attach, int btf_id)
+/* Loads a program that does nothing. */
+static int load_nothing(enum bpf_prog_type type, const struct bpf_prog_load_opts *opts)
 {
 	const struct bpf_insn insns[] = {
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
+
+	return bpf_prog_load(type, "camwarden_test", "GPL", insns, CW_ARRAY_SIZE(insns), opts);
+}
+
+/* Loads and attaches one. */
+static bool hook_attaches(enum bpf_prog_type type, enum bpf_attach_type attach, int btf_id)
+{
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach,
 		    .attach_btf_id = (__u32)btf_id);
-	int fd = bpf_prog_load(type, "camwarden_test", "GPL", insns, CW_ARRAY_SIZE(insns), &opts);
-	int link;
+	int fd = load_nothing(type, &opts), link;
 
 	if (fd < 0)
 		return false;
 	link = attach == BPF_TRACE_ITER ? bpf_link_create(fd, 0, attach, NULL) :
 					  bpf_raw_tracepoint_open(NULL, fd);
+	close(fd);
+	if (link < 0)
+		return false;
+	close(link);
+	return true;
+}
+
+/* Is there a tracepoint of that name? */
+static bool raw_tp_attaches(const char *name)
+{
+	int fd = load_nothing(BPF_PROG_TYPE_RAW_TRACEPOINT, NULL), link;
+
+	if (fd < 0)
+		return false;
+	link = bpf_raw_tracepoint_open(name, fd);
 	close(fd);
 	if (link < 0)
 		return false;
@@ -504,21 +523,46 @@ static bool kprobe_attaches(const char *function, bool at_return)
 	return true;
 }
 
-static bool hook_possible(struct cw_ladder *l, const struct btf *btf, size_t i)
+/* The kernel's version, as 6.12 is 6 << 8 | 12; 0: not told. */
+static unsigned int kernel_version(void)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname u = {};
+
+	uname(&u);
+	return sscanf(u.release, "%u.%u", &major, &minor) == 2 ? major << 8 | minor : 0;
+}
+
+/*
+ * Has the function the signature that the program expects? A small description of types, as
+ * scripts/btf makes them, has no functions: then the version tells whether the first parameter is
+ * that of idmapped mounts, by which all these signatures differ.
+ */
+static bool signature_fits(const struct cw_ladder *l, const char *function, size_t i)
+{
+	int n = cw_types_args(&l->types, function, false);
+	unsigned int since = cw_streq(function, "security_inode_setattr") ? 0x600 : 0x50c;
+
+	if (n >= 0 || l->types.kernel)
+		return n == (int)hooks[i].n_args;
+	return (kernel_version() >= since) == !strstr(hooks[i].program, "_v5_10");
+}
+
+static bool hook_possible(struct cw_ladder *l, size_t i)
 {
 	enum cw_hook_kind kind = hooks[i].kind;
 	char name[128];
 	int id;
 
 	snprintf(name, sizeof(name), "%s%s", kinds[kind].prefix, hooks[i].target);
-	if (hooks[i].n_args && count_args(btf, name, false) != (int)hooks[i].n_args)
-		return false;
-	if (!kind_runs(l, kind))
+	if (!kind_runs(l, kind) || (hooks[i].n_args && !signature_fits(l, name, i)))
 		return false;
 	if (kinds[kind].type == BPF_PROG_TYPE_KPROBE)
 		return kprobe_attaches(name, kind == CW_HOOK_KRETPROBE);
-	id = btf__find_by_name_kind(btf, name, kind == CW_HOOK_TP_BTF ? BTF_KIND_TYPEDEF :
-									BTF_KIND_FUNC);
+	if (kind == CW_HOOK_RAW_TP)
+		return raw_tp_attaches(name);
+	id = btf__find_by_name_kind(l->types.btf, name,
+				    kind == CW_HOOK_TP_BTF ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC);
 	return id > 0 && hook_attaches(kinds[kind].type, kinds[kind].attach, id);
 }
 
@@ -536,25 +580,25 @@ static void choose_program(struct cw_ladder *l, struct cw_coverage_row *row, siz
 }
 
 /* The place of the first alternative in `entry` that this kernel can have, or -1. */
-static int find_program(struct cw_ladder *l, const struct btf *btf, const char *entry)
+static int find_program(struct cw_ladder *l, const char *entry)
 {
 	char copy[128], *save = NULL;
 
 	snprintf(copy, sizeof(copy), "%s", entry + (*entry == '?'));
 	for (char *p = strtok_r(copy, "|", &save); p; p = strtok_r(NULL, "|", &save))
 		for (size_t i = 0; i < CW_ARRAY_SIZE(hooks); i++)
-			if (cw_streq(hooks[i].program, p) && hook_possible(l, btf, i))
+			if (cw_streq(hooks[i].program, p) && hook_possible(l, i))
 				return (int)i;
 	return -1;
 }
 
-static bool take_way(struct cw_ladder *l, const struct btf *btf, const struct cw_way *w)
+static bool take_way(struct cw_ladder *l, const struct cw_way *w)
 {
 	struct cw_coverage_row row = { .rung = w->rung, .blind = w->blind, .improve = w->improve };
 	int hook[CW_RUNG_PROGRAMS_MAX], n = 0;
 
 	for (; n < CW_RUNG_PROGRAMS_MAX && w->programs[n]; n++) {
-		hook[n] = find_program(l, btf, w->programs[n]);
+		hook[n] = find_program(l, w->programs[n]);
 		if (hook[n] < 0 && *w->programs[n] != '?')
 			return false;
 	}
@@ -580,16 +624,19 @@ static bool way_allowed(const struct cw_ladder *l, const struct cw_way *w)
 	return true;
 }
 
-static void choose(struct cw_ladder *l, const struct btf *btf)
+static void choose(struct cw_ladder *l)
 {
 	for (size_t i = 0; i < CW_ARRAY_SIZE(ways); i++)
 		if (!l->way[ways[i].capability] && way_allowed(l, &ways[i]))
-			take_way(l, btf, &ways[i]);
+			take_way(l, &ways[i]);
 	for (int c = 0; c < CW_CAP_MAX; c++)
 		if (!l->way[c]) {
 			l->coverage.row[c].blind = "everything: no hook of this kernel shows it";
 			l->coverage.row[c].improve = BETTER_HOOKS;
 		}
+	for (int c = 0; c < CW_CAP_MAX && !l->types.kernel; c++)
+		if (cw_streq(l->coverage.row[c].improve, BETTER_TRAMPOLINE))
+			l->coverage.row[c].improve = BETTER_TYPES;
 }
 
 /*
@@ -686,9 +733,11 @@ void cw_ladder_release(struct cw_ladder *l)
 }
 
 /* From 6.13 on the tracepoint is given the completion itself, not its fields (3 arguments). */
-static bool completes_by_cqe(const struct btf *btf)
+static bool completes_by_cqe(const struct cw_types *t)
 {
-	return count_args(btf, "btf_trace_io_uring_complete", true) == 4;
+	int n = cw_types_args(t, "btf_trace_io_uring_complete", true);
+
+	return n < 0 ? kernel_version() >= 0x60d : n == 4;
 }
 
 static int explain(struct cw_buf *errors, int r, const struct utsname *u)
@@ -707,28 +756,13 @@ static int explain(struct cw_buf *errors, int r, const struct utsname *u)
 /* The first thing that must work at all; its errno says what is wrong. */
 static int can_load(void)
 {
-	const struct bpf_insn insns[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	int fd = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "camwarden_test", "GPL", insns,
-			       CW_ARRAY_SIZE(insns), NULL);
+	int fd = load_nothing(BPF_PROG_TYPE_RAW_TRACEPOINT, NULL);
 	int err = errno;
 
 	if (fd < 0)
 		return -err;
 	close(fd);
 	return 0;
-}
-
-/* The oldest kernel that was tried; ring buffers and the time since boot came with 5.8. */
-static bool too_old(const struct utsname *u)
-{
-	unsigned int major = 0, minor = 0;
-
-	if (sscanf(u->release, "%u.%u", &major, &minor) != 2)
-		return false;
-	return major < 5 || (major == 5 && minor < 10);
 }
 
 static int silent(enum libbpf_print_level level, const char *format, va_list ap)
@@ -739,44 +773,54 @@ static int silent(enum libbpf_print_level level, const char *format, va_list ap)
 	return 0;
 }
 
-int cw_ladder_decide(enum cw_probe best, struct cw_buf *errors, struct cw_ladder *ret_ladder)
+/* The kernel as the coverage names it, with where its types are from if not from itself. */
+static void name_kernel(struct cw_coverage *c, const struct utsname *u, const struct cw_types *t)
 {
+	snprintf(c->kernel, sizeof(c->kernel), "%s %s%s%s", u->release, u->machine,
+		 t->path ? ", its types from " : "", t->path ? t->path : "");
+}
+
+static int decide(struct cw_ladder *l, const char *types, const struct utsname *u,
+		  struct cw_buf *errors)
+{
+	int r = can_load();
+
+	if (r)
+		return explain(errors, r, u);
+	r = cw_types_open(types, errors, &l->types);
+	if (r)
+		return r;
+	name_kernel(&l->coverage, u, &l->types);
+	hold_syscalls(l);
+	l->preemptible = cw_preempt_in_kernel();
+	l->io_complete_by_cqe = completes_by_cqe(&l->types);
+	if (l->raw_tp)
+		choose(l);
+	else
+		r = explain(errors, -EOPNOTSUPP, u);
+	cw_types_close(&l->types);
+	return r;
+}
+
+int cw_ladder_decide(enum cw_probe best, const char *types, struct cw_buf *errors,
+		     struct cw_ladder *ret_ladder)
+{
+	unsigned int version = kernel_version();
 	struct cw_ladder l = { .best = best };
 	libbpf_print_fn_t print;
 	struct utsname u = {};
-	struct btf *btf;
 	int r;
 
 	uname(&u);
-	if (too_old(&u)) {
+	/* The oldest that was tried; ring buffers and the time since boot came with 5.8. */
+	if (version && version < 0x50a) {
 		cw_buf_printf(errors, "kernel %s is too old; Linux 5.10 or newer is needed\n",
 			      u.release);
 		return -EOPNOTSUPP;
 	}
-	snprintf(l.coverage.kernel, sizeof(l.coverage.kernel), "%s %s", u.release, u.machine);
 	/* Failures are the answer here, not news. */
 	print = libbpf_set_print(silent);
-	r = can_load();
-	if (r) {
-		libbpf_set_print(print);
-		return explain(errors, r, &u);
-	}
-	btf = btf__load_vmlinux_btf();
-	if (!btf) {
-		libbpf_set_print(print);
-		cw_buf_printf(errors,
-			      "kernel %s gives no type information (/sys/kernel/btf/vmlinux); a "
-			      "kernel built with CONFIG_DEBUG_INFO_BTF=y is needed\n", u.release);
-		return -EOPNOTSUPP;
-	}
-	hold_syscalls(&l);
-	l.preemptible = cw_preempt_in_kernel();
-	l.io_complete_by_cqe = completes_by_cqe(btf);
-	if (!l.raw_tp || !kind_runs(&l, CW_HOOK_TP_BTF))
-		r = explain(errors, -EOPNOTSUPP, &u);
-	else
-		choose(&l, btf);
-	btf__free(btf);
+	r = decide(&l, types, &u, errors);
 	libbpf_set_print(print);
 	if (r)
 		cw_ladder_release(&l);

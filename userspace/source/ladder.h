@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "model/coverage.h"
+#include "source/types.h"
 
 #define CW_RUNG_PROGRAMS_MAX 12
 #define CW_PROGRAMS_MAX	     128
@@ -41,12 +42,14 @@ enum cw_hook_kind {
 	CW_HOOK_KPROBE,
 	CW_HOOK_KRETPROBE,
 	CW_HOOK_TP_BTF,
+	CW_HOOK_RAW_TP, /* a tracepoint by its name */
 	CW_HOOK_ITER,
 	CW_HOOK_MAX,
 };
 
 struct cw_ladder {
 	enum cw_probe best;
+	struct cw_types types; /* closed when all is decided */
 	/* What the calibration object saw. */
 	enum { CW_UNTRIED, CW_RUNS, CW_FAILS } runs[CW_HOOK_MAX];
 	bool raw_tp;
@@ -63,10 +66,12 @@ struct cw_ladder {
 
 /*
  * Finds out and decides. `best` is the highest rung to use: CW_PROBE_LSM for all, or a lower one,
- * to see what a lesser kernel would see. Faults that end the matter (no permission, no BTF, kernel
- * too old) are a line in `errors` and a negative errno.
+ * to see what a lesser kernel would see. `types`: a file that describes the types of a kernel that
+ * does not know them itself (BTF), or NULL. Faults that end the matter (no permission, no types,
+ * kernel too old) are a line in `errors` and a negative errno.
  */
-int cw_ladder_decide(enum cw_probe best, struct cw_buf *errors, struct cw_ladder *ret_ladder);
+int cw_ladder_decide(enum cw_probe best, const char *types, struct cw_buf *errors,
+		     struct cw_ladder *ret_ladder);
 
 /* To be called when the probes are attached, or are not going to be. */
 void cw_ladder_release(struct cw_ladder *l);
