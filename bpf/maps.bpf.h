@@ -40,7 +40,6 @@ const volatile bool tp_copy = false;	/* system calls tell of copies */
 const volatile bool tp_peek = false;	/* system calls tell who looks into memory */
 const volatile bool track_fds = false;	/* no hook sees a file's end: follow descriptors */
 const volatile bool io_complete_by_cqe = false;
-const volatile bool marks_by_name = false; /* inodes get theirs with the first name in memory */
 /* enum cw_rung of the programs that more than one rung has */
 const volatile __u8 denied_rung = CW_RUNG_LSM; /* results of devices, permission */
 const volatile __u8 close_rung = CW_RUNG_LSM;
@@ -70,7 +69,8 @@ bool frames_by_ioctl = true; /* count ioctls: the V4L2 tracepoints are not attac
 /*
  * Not 0: that an inode has no mark says nothing. tree_gen - tree_clean, raised before the one and
  * lowered after the other; CW_TOUCHING while the agent touches; CW_DUMPING for each process that
- * dumps core; CW_MARKS_LACK when `inodes` was full. One look instead of four.
+ * dumps core; CW_MARKS_LACK when `inodes` was full, or where no hook marks a new inode with its
+ * first name. One look instead of five.
  */
 __u64 look_closer = 0;
 /* Accesses that were judged and allowed, by cw_quiet_key() modulo size: they wake nobody. */
