@@ -21,7 +21,7 @@
 #define CW_FILTER_SIZE	 (1 << 18)
 #define CW_HOLDERS_SIZE	 (1 << 14)
 #define CW_OPENS_SIZE	 (1 << 14)
-#define CW_SYSCALLS_MAX	 512
+#define CW_SYSCALLS_MAX	 1024 /* a power of two above all numbers of the kernel */
 #define CW_TOUCH_DEVICES 8 /* the last that a process touched are remembered, */
 #define CW_TOUCH_FILES	 8 /* of each sort so many; the sum is a power of two */
 #define CW_TOUCHES_MAX	 (CW_TOUCH_DEVICES + CW_TOUCH_FILES)
@@ -31,6 +31,7 @@
 #define CW_DUMPING	 (1ull << 32) /* in look_closer */
 #define CW_MARKS_LACK	 (1ull << 44)
 #define CW_TOUCHING	 (1ull << 56)
+#define CW_LOOK_NOW	 (~(CW_TOUCHING - CW_MARKS_LACK)) /* all but CW_MARKS_LACK */
 #define CW_NO_ASSET	 0xffffffffu
 #define CW_ASSET_MAYBE	 0xfffffffdu /* the agent decides, after what fanotify has told */
 #define CW_ASSET_BELOW	 0xfffffffbu /* a device or a file that has what is in a tree */

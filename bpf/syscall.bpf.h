@@ -14,6 +14,7 @@
 #define AT_FDCWD_ -100
 #define F_DUPFD_  0
 #define F_DUPFD_CLOEXEC_ 1030
+#define ENOSYS_ 38
 #define CW_SCM_SCAN 32 /* descriptors looked at in one message */
 
 static __always_inline bool is_compat(void)
@@ -571,25 +572,36 @@ static __always_inline bool for_all(__u32 op)
 	return op && op < CW_SYSCALL_HELD;
 }
 
-static __always_inline int on_sys_exit(struct pt_regs *regs, __u64 nr, long ret)
+/* Nothing but opens has this number: none, or one of each sort of programs. */
+static __always_inline bool only_opens(__u32 op, __u32 op32)
 {
-	__u32 ops, op, op32, tgid;
+	return op <= CW_SYSCALL_OPEN_BY_HANDLE && op32 <= CW_SYSCALL_OPEN_BY_HANDLE;
+}
+
+/*
+ * Most calls that mean something end here: of a process that holds nothing watched, an open of a
+ * file that is not. A number that the kernel does not know is another's below CW_SYSCALLS_MAX.
+ */
+static __always_inline bool ends_unseen(__u32 op, __u32 op32, long ret)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	if (ret == -ENOSYS_)
+		return true;
+	if (*holder_slot(tgid))
+		return false;
+	if (!only_opens(op, op32))
+		return !for_all(op) && !for_all(op32);
+	return ret < 0 ? !is_refusal(ret) : !tp_open || !fd_maybe(ret, tgid);
+}
+
+static __always_inline int on_sys_exit(struct pt_regs *regs, __u32 ops, long ret)
+{
+	__u32 op = ops & 0xff, op32 = ops >> 8;
 	struct call c;
 
-	if (nr >= CW_SYSCALLS_MAX)
+	if (ends_unseen(op, op32, ret))
 		return 0;
-	asm volatile("" : "+r"(nr));
-	nr &= CW_SYSCALLS_MAX - 1;
-	ops = syscall_ops[nr];
-	if (!ops)
-		return 0;
-	op = ops & 0xff;
-	op32 = ops >> 8;
-	if (!for_all(op) && !for_all(op32)) {
-		tgid = bpf_get_current_pid_tgid() >> 32;
-		if (!*holder_slot(tgid))
-			return 0;
-	}
 	c.ret = ret;
 	c.compat = is_compat();
 	if (c.compat)
@@ -603,23 +615,31 @@ static __always_inline int on_sys_exit(struct pt_regs *regs, __u64 nr, long ret)
 }
 
 #if defined(__TARGET_ARCH_x86)
-#define SYSCALL_REGISTER orig_ax
-#define SYSCALL_MASK (__u32)~0x40000000 /* x32 */
+#define SYSCALL_NUMBER orig_ax /* the bit of x32 programs lies above CW_SYSCALLS_MAX */
 #else
-#define SYSCALL_REGISTER syscallno
-#define SYSCALL_MASK ~0u
+#define SYSCALL_NUMBER syscallno
 #endif
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(tp__sys_exit, struct pt_regs *regs, long ret)
+/* A mask, not a check: every system call of every process comes by. */
+static __always_inline __u32 ops_of(__u64 nr)
 {
-	return on_sys_exit(regs, (__u32)regs->SYSCALL_REGISTER & SYSCALL_MASK, ret);
+	asm volatile("" : "+r"(nr));
+	return syscall_ops[nr & (CW_SYSCALLS_MAX - 1)];
+}
+
+SEC("tp_btf/sys_exit")
+int tp__sys_exit(__u64 *ctx)
+{
+	struct pt_regs *regs = (void *)ctx[0];
+	__u32 ops = ops_of(regs->SYSCALL_NUMBER);
+
+	return ops ? on_sys_exit(regs, ops, ctx[1]) : 0;
 }
 
 /* A function of its own: the stack of the program below is full. */
 static __noinline __u64 syscall_number(struct pt_regs *regs)
 {
-	return (__u32)BPF_CORE_READ(regs, SYSCALL_REGISTER) & SYSCALL_MASK;
+	return BPF_CORE_READ(regs, SYSCALL_NUMBER);
 }
 
 /* The same where the kernel has no types of its own: the registers are read by a helper. */
@@ -627,13 +647,17 @@ SEC("raw_tp/sys_exit")
 int raw__sys_exit(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct pt_regs *regs = (void *)ctx->args[0];
+	__u32 ops = ops_of(syscall_number(regs));
 
-	return on_sys_exit(regs, syscall_number(regs), ctx->args[1]);
+	return ops ? on_sys_exit(regs, ops, ctx->args[1]) : 0;
 }
 
 #define IORING_OP_ACCEPT_  13
 #define IORING_OP_OPENAT_  18
 #define IORING_OP_OPENAT2_ 28
+#define IORING_OP_RENAMEAT_ 35
+#define IORING_OP_MKDIRAT_ 37
+#define IORING_OP_LINKAT_  39
 
 struct io_kiocb {
 	__u8 opcode;
@@ -654,6 +678,10 @@ static __always_inline int ring_completed(struct io_kiocb *req, __s32 res)
 	op = BPF_CORE_READ(req, opcode);
 	if (op == IORING_OP_OPENAT_ || op == IORING_OP_OPENAT2_)
 		fd_new(res, CW_OP_OPEN, 0);
+	if (op == IORING_OP_RENAMEAT_ || op == IORING_OP_MKDIRAT_)
+		tree_changed(CW_SYSCALL_TREE);
+	if (op == IORING_OP_LINKAT_)
+		tree_changed(CW_SYSCALL_LINK);
 	if (op == IORING_OP_ACCEPT_) {
 		sk = file_tcp(task_file((void *)bpf_get_current_task(), res));
 		if (sk)
