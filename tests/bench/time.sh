@@ -34,6 +34,16 @@ clean_up() {
 	rm -rf "$work"
 }
 
+# is_ready NAME: it has told of an open of $work/canary, or hangs on its tracepoint.
+is_ready() {
+	cat "$work/canary" >/dev/null
+	if [[ $1 == bpftrace ]]; then
+		[[ $(readlink /proc/"$monitor"/fd/* 2>/dev/null) == *perf_event* ]]
+	else
+		grep -q canary "$work/$1.out" 2>/dev/null
+	fi
+}
+
 # begin_monitor NAME: 1 and WHY[NAME] if it cannot run here.
 begin_monitor() {
 	local log=$work/$1.log
@@ -46,18 +56,19 @@ begin_monitor() {
 	auditd) bench_auditd "$work/rec" || { WHY[auditd]=$AUDIT_WHY; return 1; }
 		return ;;
 	fatrace) fatrace -o "$work/fatrace.out" >"$log" 2>&1 & ;;
-	opensnoop) opensnoop >/dev/null 2>"$log" & ;;
+	opensnoop) opensnoop >"$work/opensnoop.out" 2>"$log" & ;;
 	bpftrace) bpftrace -e 'tracepoint:syscalls:sys_exit_openat { @[comm] = count(); }' \
 		>/dev/null 2>"$log" & ;;
 	esac
 	monitor=$!
-	# They do not say when they are ready.
-	sleep 3
-	kill -0 "$monitor" 2>/dev/null || {
-		WHY[$1]=$(head -n 1 "$log")
-		monitor=
-		return 1
-	}
+	for _ in {1..150}; do
+		kill -0 "$monitor" 2>/dev/null || break
+		! is_ready "$1" || return 0
+		sleep 0.1
+	done
+	WHY[$1]="not ready after 15 s; $(head -n 1 "$log")"
+	end_monitor
+	return 1
 }
 
 end_monitor() {
@@ -65,7 +76,7 @@ end_monitor() {
 	bench_auditd_end
 	[[ -z $monitor ]] || { kill "$monitor" 2>/dev/null || true; wait "$monitor" 2>/dev/null || true; }
 	monitor=
-	rm -f "$work/fatrace.out"
+	rm -f "$work/fatrace.out" "$work/opensnoop.out"
 }
 
 # tar, find, and a compiler: many opens of many files.
@@ -99,6 +110,7 @@ main() {
 	trap clean_up EXIT
 	bench_policy "$work"
 	mkdir "$work/plain"
+	touch "$work/canary"
 	once >/dev/null
 	for ((round = 1; round <= rounds; round++)); do
 		bench_say "round $round of $rounds"
