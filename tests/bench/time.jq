@@ -18,6 +18,6 @@ def shown: if . > 1e6 then "\(. / 1e6 | round) ms" else "\(. / 10 | round | . / 
 				| ([$all[$m][][$op]] | median) / $base * 100 | round / 100]]
 	}],
 	notes: (["Ratios to nothing of medians of \($rounds) rounds, in turns; camwarden on its tracepoint rung, each of the others with nothing to tell of this work, or counting it.",
-		"fatrace and opensnoop write a line for each open, fatrace to a file, opensnoop to nowhere."]
+		"fatrace and opensnoop write a line for each open, into a file."]
 		+ [$why[0] // {} | to_entries[] | "\(.key) did not run here: \(.value)"])
 }
