@@ -86,6 +86,22 @@ dropbear_server() {
 	is_office "$event" 2222 dropbear '.process.user == "alice"' '.origin.hop == null'
 }
 
+# By the connection that it accepted, whatever the program is called.
+renamed_sshd() {
+	local event
+
+	cp /usr/sbin/sshd /usr/local/sbin/updater
+	sed "s/ListenAddress .*/ListenAddress $PEOPLE_HUB:2022/; s/sshd.pid/updater.pid/" \
+		"$PEOPLE/sshd_config" >"$PEOPLE/updater_config"
+	serve updater.service 2022 /usr/local/sbin/updater -D -f "$PEOPLE/updater_config"
+	new_file renamed-sshd
+	in_office ssh -q -p 2022 -i "$PEOPLE/keys/alice" -o StrictHostKeyChecking=no \
+		-o UserKnownHostsFile=/dev/null "alice@$PEOPLE_HUB" "head -c 1 $FILE" >/dev/null
+	event=$(opened)
+	# PAM knows no such service, so the kernel has no login for it; whom it let in is known.
+	is_office "$event" 2022 updater '.process.user == "alice"' '.origin.hop == null'
+}
+
 telnet_shell() {
 	local event
 
@@ -277,6 +293,24 @@ replaced_program() {
 	mv /usr/bin/tac.was /usr/bin/tac
 }
 
+# What runs on is the program that was granted, whatever has its name by now.
+replaced_while_running() {
+	local event was
+
+	was=$(sha256sum /usr/bin/tac | cut -d ' ' -f 1)
+	mkfifo /run/wait
+	new_file replaced-running
+	service_start reader.service root /usr/bin/tac /run/wait "$FILE"
+	exec 9>/run/wait
+	cp /usr/bin/tac /usr/bin/tac.was
+	cp /usr/bin/head /usr/bin/tac.new
+	mv /usr/bin/tac.new /usr/bin/tac
+	exec 9>&-
+	event=$(wait_event ".kind == \"open\" and .asset.path == \"$FILE\" and .process.comm == \"tac\"")
+	mv /usr/bin/tac.was /usr/bin/tac
+	holds "$event" ".process.exe_sha256 == \"$was\"" '.verdict.decision == "allow"'
+}
+
 # A number that alice's process had goes to a service.
 pid_again() {
 	local event pid
@@ -308,6 +342,7 @@ recordings_setup
 write_policy
 cw_start --policy /run/policy.yaml "$@" || echo "# goes on, to show what fails"
 scenario "dropbear" dropbear_server
+scenario "an sshd by another name" renamed_sshd
 scenario "a shell by telnet" telnet_shell
 scenario "a shell on a port" netcat_shell
 scenario "a reverse shell" reverse_shell
@@ -322,6 +357,7 @@ scenario "an interpreter as proxy" interpreter
 scenario "a program without a file" no_file
 scenario "a granted program in the hands of a person" granted_program
 scenario "a granted program that was replaced" replaced_program
+scenario "a granted program that is replaced while it runs" replaced_while_running
 scenario "a process number that is used again" pid_again
 stop_camwarden
 scenarios_done
