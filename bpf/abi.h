@@ -154,6 +154,7 @@ enum cw_rung {
 	CW_RUNG_TRACEPOINT,
 	CW_RUNG_FANOTIFY,
 	CW_RUNG_ITERATOR,
+	CW_RUNG_PROC,
 	CW_RUNG_MAX,
 };
 
@@ -597,7 +598,7 @@ struct cw_loss_count {
 	__u64 last_ns;
 };
 
-/* What the iterator over descriptors reports to the agent. */
+/* What is reported to the agent of a socket that was there before it. */
 enum cw_found_type { CW_FOUND_CONNECTION = 1, CW_FOUND_LISTENER };
 
 struct cw_found {

@@ -358,28 +358,36 @@ __noinline int fd_tell(__u32 fd, __u32 op, __u32 access, __u32 seen)
 	return emit_access(&o, &a);
 }
 
+/* Whose folder in /proc it is, or whose file there. NULL: none, or the process is gone. */
+static __always_inline struct task_struct *task_of_proc(struct inode *inode)
+{
+	struct hlist_node *link;
+	struct pid *pid;
+
+	if (BPF_CORE_READ(inode, i_sb, s_magic) != PROC_MAGIC)
+		return NULL;
+	pid = BPF_CORE_READ((struct proc_inode *)((void *)inode -
+			    bpf_core_field_offset(struct proc_inode, vfs_inode)), pid);
+	link = BPF_CORE_READ(pid, tasks[0].first);
+	return link ? (void *)link - bpf_core_field_offset(struct task_struct, pid_links) : NULL;
+}
+
 /* Whose memory is it, if it is the memory of a process that touched something? 0: it is not. */
 __noinline int fd_memory(__u32 fd)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct file *file = task_file(task, fd);
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	struct hlist_node *link;
-	struct pid *pid;
 	const void *text = BPF_CORE_READ(file, f_path.dentry, d_name.name);
 	char name[4] = {};
 	__u32 tgid;
 
-	if (BPF_CORE_READ(inode, i_sb, s_magic) != PROC_MAGIC ||
-	    bpf_probe_read_kernel(name, sizeof(name), text) ||
+	if (bpf_probe_read_kernel(name, sizeof(name), text) ||
 	    name[0] != 'm' || name[1] != 'e' || name[2] != 'm' || name[3])
 		return 0;
-	pid = BPF_CORE_READ((struct proc_inode *)((void *)inode -
-			    bpf_core_field_offset(struct proc_inode, vfs_inode)), pid);
-	link = BPF_CORE_READ(pid, tasks[0].first);
-	if (!link)
+	task = task_of_proc(inode);
+	if (!task)
 		return 0;
-	task = (void *)link - bpf_core_field_offset(struct task_struct, pid_links);
 	tgid = BPF_CORE_READ(task, tgid);
 	return touched_maybe(tgid) && tgid != bpf_get_current_pid_tgid() >> 32 ? tgid : 0;
 }

@@ -545,7 +545,8 @@ static void say_what_is_missing(const struct who *w, int kernel)
 		      stderr);
 	if (kernel)
 		fprintf(stderr, "camwarden who: the kernel could not be asked (%s): recordings are "
-			"found by their names only\n", strerror(-kernel));
+			"found by their names only\n", kernel == -EOPNOTSUPP ?
+			"it does not describe its types, BTF" : strerror(-kernel));
 	if (!w->agent)
 		fputs("camwarden who: camwarden run is not running, or is not ours to ask: frames "
 		      "are not known, and of the time only when each process began\n", stderr);

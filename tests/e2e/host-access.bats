@@ -193,7 +193,8 @@ teardown() { host_teardown; }
 	none '.process.comm == "actor"'
 }
 
-@test "what was open before the start is found" {
+# found_at_start PROBE [ARGUMENT…]
+found_at_start() {
 	echo picture >"$REC/clip"
 	mkfifo "$W/fifo"
 	"$ACTOR" hold "$REC/clip" <"$W/fifo" >"$W/held" 3>&- &
@@ -201,12 +202,22 @@ teardown() { host_teardown; }
 	BACKGROUND+=("$holder")
 	exec 9>"$W/fifo"
 	eventually grep -q held "$W/held"
-	host_start 9>&-
-	expect ".kind == \"open\" and .probe == \"iterator\" and .process.pid == $holder"
+	host_start "${@:2}" 9>&-
+	expect ".kind == \"open\" and .probe == \"$1\" and .process.pid == $holder"
 	is '.detail.before_start == true and .origin.seeded == true'
 	is ".process.exe == \"$ACTOR\" and .asset.path == \"$REC/clip\""
 	exec 9>&-
 	expect ".kind == \"close\" and .process.pid == $holder"
+	count_is 2 ".process.pid == $holder"
+}
+
+@test "what was open before the start is found" {
+	found_at_start iterator
+}
+
+@test "what was open before the start is found by /proc where there are no iterators" {
+	hide_types
+	found_at_start proc --btf "$TYPES"
 }
 
 @test "a stand-in camera by device number: the node, an alias, a refusal" {

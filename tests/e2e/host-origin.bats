@@ -146,16 +146,26 @@ is_remote() {
 	is '.origin.outbound == true and .verdict.class == "remote"'
 }
 
-@test "a session that was there before the agent: remote, seeded" {
+# there_before [ARGUMENT…]
+there_before() {
 	mkfifo "$W/go"
 	serve stdio sh -c "read line <$W/go; cat $CLIP"
 	call
 	eventually pgrep -P "$SERVER" sh
-	host_start
+	host_start "$@"
 	echo >"$W/go"
 	expect '.kind == "open" and .process.comm == "cat"'
 	is ".origin.type == \"remote\" and .origin.peer == \"$PEER\" and .origin.seeded == true"
 	is ".origin.local_port == $PORT and .origin.via == \"$ACTOR\""
+}
+
+@test "a session that was there before the agent: remote, seeded" {
+	there_before
+}
+
+@test "a session that was there before the agent, found by /proc: remote, seeded" {
+	hide_types
+	there_before --btf "$TYPES"
 }
 
 @test "nobody connected: service, and not seeded" {

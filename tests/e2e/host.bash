@@ -12,10 +12,14 @@
 #   count_is N FILTER   so many events do, so far
 #   eventually COMMAND… until it succeeds, bounded by $CW_EVENT_LIMIT seconds
 #   as_nobody COMMAND…
+#   hide_types          $CAMWARDEN, $OWN until now, finds a kernel that does not describe its types;
+#                       $TYPES is a file that does
 #   background COMMAND…  in the background with its output in $W/out.N; sets BG_PID, BG_OUT
 
 # shellcheck source=tests/e2e/lib.bash
 . "${BASH_SOURCE[0]%/*}/lib.bash"
+
+KERNEL_TYPES=/sys/kernel/btf/vmlinux
 
 host_setup() {
 	((EUID == 0)) || skip "needs root"
@@ -107,6 +111,22 @@ background() {
 	BACKGROUND+=("$BG_PID")
 }
 
+# The mount that hides them is in a namespace of the agent's own.
+hide_types() {
+	[[ -e $KERNEL_TYPES ]] || skip "the kernel has no types ($KERNEL_TYPES) that could be hidden"
+	OWN=$CAMWARDEN
+	TYPES=$W/types.btf
+	cp "$KERNEL_TYPES" "$TYPES"
+	mkdir "$W/nothing"
+	cat >"$W/hidden" <<-END
+		#!/bin/bash
+		exec unshare -m bash -c \
+			'mount --bind $W/nothing ${KERNEL_TYPES%/*} && exec $OWN "\$@"' - "\$@"
+	END
+	chmod +x "$W/hidden"
+	CAMWARDEN=$W/hidden
+}
+
 # The first line that a background command prints.
 first_line() {
 	eventually grep -q . "$1"
@@ -117,6 +137,7 @@ host_teardown() {
 	local pid status=0
 
 	[[ -n ${W:-} ]] || return 0
+	CAMWARDEN=${OWN:-$CAMWARDEN}
 	e2e_teardown || status=1
 	for pid in "${BACKGROUND[@]}"; do
 		kill -KILL "$pid" 2>/dev/null || true

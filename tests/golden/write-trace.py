@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 
 KINDS = ("open denied receive use map stream close create rename link unlink truncate attr mount "
          "peek rawdisk egress tamper gap coverage canary start stop policy").split()
-PROBES = "agent lsm fentry kprobe tracepoint fanotify iterator".split()
+PROBES = "agent lsm fentry kprobe tracepoint fanotify iterator proc".split()
 ORIGINS = "unknown service login remote container kernel".split()
 ASSETS = "none camera microphone recordings shm disk self".split()
 ACCESS = "read write create truncate delete exec".split()

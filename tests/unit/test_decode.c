@@ -366,6 +366,10 @@ static void test_other_details(void **state)
 	assert_int_equal(uint_of(&e, "opener_pid"), 6);
 	assert_int_equal(uint_of(&e, "opener_start_ns"), 60);
 	assert_int_equal(uint_of(&e, "before_start"), 1);
+	a.hdr.rung = CW_RUNG_PROC;
+	give(*state, &a, &e, &ret);
+	assert_int_equal(uint_of(&e, "before_start"), 1);
+	assert_string_equal(cw_probe_name(e.probe), "proc");
 
 	a = opened(7, 70, "a");
 	a.op = CW_OP_UNLINK;

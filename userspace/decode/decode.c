@@ -487,7 +487,7 @@ static void add_details(struct cw_event *e, const struct cw_record_access *r)
 		cw_event_add_uint(e, "opener_pid", r->opener_tgid);
 		cw_event_add_uint(e, "opener_start_ns", r->opener_start_ns);
 	}
-	if (r->hdr.rung == CW_RUNG_ITERATOR)
+	if (r->hdr.rung == CW_RUNG_ITERATOR || r->hdr.rung == CW_RUNG_PROC)
 		cw_event_add_bool(e, "before_start", true);
 	if (S_ISDIR(r->mode))
 		cw_event_add_bool(e, "directory", true);

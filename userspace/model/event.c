@@ -23,7 +23,7 @@ static const char *const probe_names[] = {
 	[CW_PROBE_NONE] = "agent",	   [CW_PROBE_LSM] = "lsm",
 	[CW_PROBE_FENTRY] = "fentry",	   [CW_PROBE_KPROBE] = "kprobe",
 	[CW_PROBE_TRACEPOINT] = "tracepoint", [CW_PROBE_FANOTIFY] = "fanotify",
-	[CW_PROBE_ITERATOR] = "iterator",
+	[CW_PROBE_ITERATOR] = "iterator",  [CW_PROBE_PROC] = "proc",
 };
 
 static const char *const asset_names[] = {

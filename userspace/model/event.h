@@ -56,6 +56,7 @@ enum cw_probe {
 	CW_PROBE_TRACEPOINT,
 	CW_PROBE_FANOTIFY,
 	CW_PROBE_ITERATOR, /* found at start */
+	CW_PROBE_PROC,	   /* the same, by way of /proc */
 	CW_PROBE_MAX,
 };
 

@@ -3,6 +3,7 @@
 #include <bpf/libbpf.h>
 
 #include "source/holders.h"
+#include "source/types.h"
 #include "who.skel.h"
 
 #define AGENTS_MAX 8
@@ -86,6 +87,8 @@ int cw_holders_scan(const int *roots, unsigned int n, holding_fn *fn, void *ctx)
 	struct who_bpf *skel;
 	int r;
 
+	if (!cw_types_in_kernel())
+		return -EOPNOTSUPP;
 	libbpf_set_print(NULL);
 	skel = who_bpf__open();
 	if (!skel)

@@ -231,7 +231,8 @@ static int attach_all(struct cw_kernel *k, const struct cw_ladder *l, struct cw_
 		struct bpf_link *link;
 		long r;
 
-		if (!p || !strncmp(l->program[i], "iter__", 6))
+		if (!p || !strncmp(l->program[i], "iter__", 6) ||
+		    !strncmp(l->program[i], "proc__", 6))
 			continue;
 		link = bpf_program__attach(p);
 		r = libbpf_get_error(link);
@@ -878,7 +879,35 @@ static int run_iterator(struct bpf_program *p, void (*fn)(void *ctx, const struc
 
 int cw_kernel_seed(struct cw_kernel *k, void (*fn)(void *ctx, const struct cw_found *f), void *ctx)
 {
-	int r = run_iterator(k->skel->progs.iter__task, fn, ctx);
+	int r;
 
+	if (!bpf_program__autoload(k->skel->progs.iter__task))
+		return -EOPNOTSUPP;
+	r = run_iterator(k->skel->progs.iter__task, fn, ctx);
 	return r ? r : run_iterator(k->skel->progs.iter__task_file, fn, ctx);
+}
+
+/* A program that the ladder did not choose has no descriptor, which is -EINVAL. */
+static int run_on_demand(const struct bpf_program *p, int folder, uint32_t fd)
+{
+	__u64 args[2] = { (__u64)folder, fd };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
+	int r = bpf_prog_test_run_opts(bpf_program__fd(p), &opts);
+
+	return r ? r : (int)opts.retval;
+}
+
+int cw_kernel_seed_process(struct cw_kernel *k, int folder)
+{
+	return run_on_demand(k->skel->progs.proc__task, folder, 0);
+}
+
+int cw_kernel_seed_descriptor(struct cw_kernel *k, int folder, uint32_t fd,
+			      struct cw_found *ret_found)
+{
+	int r = run_on_demand(k->skel->progs.proc__task_file, folder, fd);
+
+	if (r == 1)
+		*ret_found = k->skel->bss->found;
+	return r;
 }

@@ -103,7 +103,17 @@ int cw_kernel_exe(struct cw_kernel *k, const struct cw_exe_key *key, struct cw_e
 int cw_kernel_namer(struct cw_kernel *k, uint32_t tgid, struct cw_namer *ret_namer,
 		    struct cw_record_process *ret_process);
 
-/* Runs the iterators: processes first, then descriptors. `fn` gets each socket found. */
+/*
+ * Runs the iterators: processes first, then descriptors. `fn` gets each socket found. -EOPNOTSUPP:
+ * the ladder chose none.
+ */
 int cw_kernel_seed(struct cw_kernel *k, void (*fn)(void *ctx, const struct cw_found *f), void *ctx);
+/*
+ * The same for one process, whose folder in /proc is open as `folder`, and for a descriptor that it
+ * has. 1: that is a socket, in *ret_found.
+ */
+int cw_kernel_seed_process(struct cw_kernel *k, int folder);
+int cw_kernel_seed_descriptor(struct cw_kernel *k, int folder, uint32_t fd,
+			      struct cw_found *ret_found);
 
 #endif

@@ -68,6 +68,10 @@
 	"what the kernel itself ends or stops (out of memory, cgroup.kill); the clock moved by " \
 	"adjtimex has no culprit"
 
+#define BLIND_SEED \
+	"descriptors in flight in a message, in io_uring, or in a table that a thread has for " \
+	"itself, mappings whose descriptor is closed, and dma-bufs"
+
 static const struct cw_way ways[] = {
 	{ CW_CAP_OPEN, CW_PROBE_LSM, { QUICK("file_open"), "?lsm__d_instantiate" },
 	  "what a security module before bpf in the list refuses", NULL, CW_NEEDS_NOTHING },
@@ -234,9 +238,11 @@ static const struct cw_way ways[] = {
 	  "agent; limits; BPF objects by other ways than their number", BETTER_HOOKS,
 	  CW_NEEDS_NOTHING },
 
-	{ CW_CAP_SEED, CW_PROBE_ITERATOR, { "iter__task", "iter__task_file" },
-	  "descriptors in flight in a message, in io_uring, and mappings whose descriptor is "
-	  "closed", NULL, CW_NEEDS_NOTHING },
+	{ CW_CAP_SEED, CW_PROBE_ITERATOR, { "iter__task", "iter__task_file" }, BLIND_SEED, NULL,
+	  CW_NEEDS_NOTHING },
+	{ CW_CAP_SEED, CW_PROBE_PROC, { "proc__task", "proc__task_file" },
+	  BLIND_SEED "; what is handed over while /proc is read, and what that does not show",
+	  BETTER_TYPES, CW_NEEDS_NOTHING },
 };
 
 /* How each kind of hook is loaded, found in the kernel's type information and tried. */
@@ -262,6 +268,7 @@ static const struct {
 			     CW_PROBE_TRACEPOINT },
 	[CW_HOOK_ITER] = { BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, "bpf_iter_", NULL,
 			   CW_PROBE_TRACEPOINT },
+	[CW_HOOK_DEMAND] = { BPF_PROG_TYPE_RAW_TRACEPOINT, 0, "", NULL, CW_PROBE_TRACEPOINT },
 };
 
 _Static_assert(CW_ARRAY_SIZE(kinds) == CW_HOOK_MAX, "a kind of hook lacks its line");
@@ -376,6 +383,8 @@ static const struct {
 	{ "exit__descriptors", CW_HOOK_RAW_TP, "sched_process_exit", 0 },
 	{ "iter__task", CW_HOOK_ITER, "task", 0 },
 	{ "iter__task_file", CW_HOOK_ITER, "task_file", 0 },
+	{ "proc__task", CW_HOOK_DEMAND, "/proc/PID", 0 },
+	{ "proc__task_file", CW_HOOK_DEMAND, "/proc/PID/fd", 0 },
 };
 
 /* One program of the calibration object, loaded alone and attached. */
@@ -488,6 +497,18 @@ static bool raw_tp_attaches(const char *name)
 	return true;
 }
 
+/* Does the kernel run such a program when it is asked to? */
+static bool runs_on_demand(void)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	int fd = load_nothing(BPF_PROG_TYPE_RAW_TRACEPOINT, NULL);
+	bool r = fd >= 0 && !bpf_prog_test_run_opts(fd, &opts);
+
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
 /* A number in sysfs: "8\n", "config:0\n"; -1: it is not there. */
 static int read_number(const char *path, const char *prefix)
 {
@@ -561,6 +582,8 @@ static bool hook_possible(struct cw_ladder *l, size_t i)
 		return kprobe_attaches(name, kind == CW_HOOK_KRETPROBE);
 	if (kind == CW_HOOK_RAW_TP)
 		return raw_tp_attaches(name);
+	if (kind == CW_HOOK_DEMAND)
+		return runs_on_demand();
 	id = btf__find_by_name_kind(l->types.btf, name,
 				    kind == CW_HOOK_TP_BTF ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC);
 	return id > 0 && hook_attaches(kinds[kind].type, kinds[kind].attach, id);

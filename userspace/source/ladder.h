@@ -44,6 +44,7 @@ enum cw_hook_kind {
 	CW_HOOK_TP_BTF,
 	CW_HOOK_RAW_TP, /* a tracepoint by its name */
 	CW_HOOK_ITER,
+	CW_HOOK_DEMAND, /* run by the agent itself */
 	CW_HOOK_MAX,
 };
 

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+
 #include "source/seed.h"
 
 #define PASSES 4 /* a lineage names 8 ancestors; longer ones are reached through them */
@@ -167,11 +171,73 @@ static void inherit(void *ctx, const struct cw_task *t)
 	}
 }
 
+/* ---- without iterators: by /proc ---- */
+
+typedef int process_fn(struct seed *s, int folder);
+
+static int seed_process(struct seed *s, int folder)
+{
+	return cw_kernel_seed_process(s->k, folder);
+}
+
+static int seed_descriptors(struct seed *s, int folder)
+{
+	int fd = openat(folder, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct cw_found found;
+	struct dirent *d;
+
+	if (!dir) { /* it has ended */
+		cw_closep(&fd);
+		return 0;
+	}
+	while (r >= 0 && (d = readdir(dir))) {
+		if (!isdigit(*d->d_name))
+			continue;
+		r = cw_kernel_seed_descriptor(s->k, folder,
+					      (uint32_t)strtoul(d->d_name, NULL, 10), &found);
+		if (r == 1)
+			take_found(s, &found);
+	}
+	closedir(dir);
+	return r;
+}
+
+static int each_process(struct seed *s, process_fn *fn)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *d;
+	int r = 0;
+
+	if (!proc)
+		return -errno;
+	while (r >= 0 && (d = readdir(proc))) {
+		cw_auto_close int folder = -1;
+
+		if (!isdigit(*d->d_name))
+			continue;
+		folder = openat(dirfd(proc), d->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (folder >= 0)
+			r = fn(s, folder);
+	}
+	closedir(proc);
+	return r < 0 ? r : 0;
+}
+
+static int seed_by_proc(struct seed *s)
+{
+	int r = each_process(s, seed_process);
+
+	return r ? r : each_process(s, seed_descriptors);
+}
+
 int cw_seed_run(struct cw_kernel *k, unsigned int *ret_sessions)
 {
 	struct seed s = { .k = k };
 	int r = cw_kernel_seed(k, take_found, &s);
 
+	if (r == -EOPNOTSUPP)
+		r = seed_by_proc(&s);
 	if (!r)
 		take_connections(&s);
 	for (int pass = 0; !r && s.n_assigned && pass < PASSES; pass++)

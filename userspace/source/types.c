@@ -86,9 +86,14 @@ static int open_file(const char *path, struct cw_buf *errors, struct cw_types *r
 	return 0;
 }
 
+bool cw_types_in_kernel(void)
+{
+	return !access(KERNEL_TYPES, R_OK);
+}
+
 int cw_types_open(const char *path, struct cw_buf *errors, struct cw_types *ret_types)
 {
-	struct cw_types t = { .kernel = !access(KERNEL_TYPES, R_OK) };
+	struct cw_types t = { .kernel = cw_types_in_kernel() };
 	struct utsname u = {};
 
 	if (!t.kernel && path)

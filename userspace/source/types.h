@@ -16,6 +16,9 @@ struct cw_types {
 	bool kernel;	  /* the kernel knows them, too, which hooks by type need */
 };
 
+/* Does the kernel that runs describe its types? */
+bool cw_types_in_kernel(void);
+
 /*
  * `path`: used if the kernel has no types of its own; NULL: none. Faults are a line in `errors` and
  * a negative errno: -EOPNOTSUPP, there are none; others: the file is no BTF, or of another kernel.
