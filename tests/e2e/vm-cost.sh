@@ -54,5 +54,5 @@ tracepoint() { below tracepoint; }
 
 scenario "operations are measured" measure
 scenario "LSM rung: opens, reads, writes, ioctls and other calls" lsm
-scenario "tracepoint rung: any other call" tracepoint
+scenario "tracepoint rung: opens and any other call" tracepoint
 scenarios_done
