@@ -10,7 +10,8 @@
 
 #include "source/ringbuf.h"
 
-#define WINDOW (128 * 1024)
+#define WINDOW	     (128 * 1024)
+#define RELEASE_STEP (16 * 1024)  /* the kernel gets so much room back at a time */
 
 int cw_ringbuf_open(struct cw_ringbuf *r, int fd, size_t size)
 {
@@ -41,9 +42,12 @@ size_t cw_ringbuf_fill(const struct cw_ringbuf *r)
 	       __atomic_load_n(r->consumer, __ATOMIC_ACQUIRE);
 }
 
-static size_t window_size(const struct cw_ringbuf *r)
+static void drop_window(struct cw_ringbuf *r)
 {
-	return r->size < WINDOW ? r->size : WINDOW;
+	if (r->window)
+		munmap(r->window, r->window_size);
+	r->window = NULL;
+	r->window_size = 0;
 }
 
 void cw_ringbuf_close(struct cw_ringbuf *r)
@@ -52,8 +56,7 @@ void cw_ringbuf_close(struct cw_ringbuf *r)
 		munmap(r->consumer, r->page);
 	if (r->producer)
 		munmap((void *)r->producer, r->page);
-	if (r->window)
-		munmap(r->window, window_size(r));
+	drop_window(r);
 	memset(r, 0, sizeof(*r));
 }
 
@@ -61,19 +64,27 @@ void cw_ringbuf_close(struct cw_ringbuf *r)
 static char *bytes_at(struct cw_ringbuf *r, unsigned long pos, size_t len)
 {
 	size_t at = pos & (r->size - 1), from = at & ~(r->page - 1);
+	size_t wanted;
 	void *p;
 
-	if (r->window && at >= r->window_at && at + len <= r->window_at + window_size(r))
+	if (r->window && at >= r->window_at && at + len <= r->window_at + r->window_size)
 		return r->window + (at - r->window_at);
-	if (at - from + len > window_size(r)) {
+	wanted = r->size < WINDOW ? r->size : WINDOW;
+	if (cw_ringbuf_fill(r) > r->size / 4) {
+		/* Behind its end the kernel has the data once more, for what lies across. */
+		from = 0;
+		wanted += r->size;
+	}
+	if (at - from + len > wanted) {
 		errno = EBADMSG;
 		return NULL;
 	}
-	p = mmap(r->window, window_size(r), PROT_READ, MAP_SHARED | (r->window ? MAP_FIXED : 0),
-		 r->fd, (off_t)(2 * r->page + from));
+	drop_window(r);
+	p = mmap(NULL, wanted, PROT_READ, MAP_SHARED, r->fd, (off_t)(2 * r->page + from));
 	if (p == MAP_FAILED)
 		return NULL;
 	r->window = p;
+	r->window_size = wanted;
 	r->window_at = from;
 	return r->window + (at - from);
 }
@@ -102,21 +113,36 @@ static long take(struct cw_ringbuf *r, unsigned long pos, int (*fn)(void *, void
 	return (long)whole;
 }
 
+/* Gives the room before `pos` back to the kernel. */
+static void release(struct cw_ringbuf *r, unsigned long pos)
+{
+	__atomic_store_n(r->consumer, pos, __ATOMIC_SEQ_CST);
+}
+
 int cw_ringbuf_consume(struct cw_ringbuf *r, int most,
 		       int (*fn)(void *ctx, void *data, size_t size), void *ctx)
 {
-	unsigned long pos = __atomic_load_n(r->consumer, __ATOMIC_ACQUIRE), end;
+	unsigned long pos = __atomic_load_n(r->consumer, __ATOMIC_ACQUIRE), end, released = pos;
 	long step = 1;
 	int n = 0;
 
 	while (step > 0 && n < most &&
-	       pos < (end = __atomic_load_n(r->producer, __ATOMIC_ACQUIRE)))
+	       pos < (end = __atomic_load_n(r->producer, __ATOMIC_SEQ_CST))) {
 		while (step > 0 && n < most && pos < end) {
 			step = take(r, pos, fn, ctx, &n);
 			if (step <= 0)
 				break;
 			pos += (unsigned long)step;
-			__atomic_store_n(r->consumer, pos, __ATOMIC_RELEASE);
+			if (pos - released >= RELEASE_STEP) {
+				release(r, pos);
+				released = pos;
+			}
 		}
+		release(r, pos);
+		released = pos;
+	}
+	/* A look in vain: the burst is over. */
+	if (r->window_size > WINDOW && !n && !cw_ringbuf_fill(r))
+		drop_window(r);
 	return step < 0 ? (int)step : n;
 }

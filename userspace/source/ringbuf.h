@@ -2,7 +2,9 @@
 /*
  * Reads a BPF ring buffer through a small window that moves over it. libbpf maps the whole buffer,
  * twice: of a large one that is almost always empty the agent would hold every page, and the size
- * of a buffer would be paid for with resident memory. Owns the mappings, not the map.
+ * of a buffer would be paid for with resident memory. To move the window takes as long as to judge
+ * some dozens of records, so all is mapped once a quarter of it waits, until a look finds nothing.
+ * Owns the mappings, not the map.
  */
 #ifndef CW_RINGBUF_H
 #define CW_RINGBUF_H
@@ -16,6 +18,7 @@ struct cw_ringbuf {
 	unsigned long *consumer; /* where we are: counts bytes for ever */
 	const unsigned long *producer;
 	char *window; /* NULL: nothing is mapped */
+	size_t window_size;
 	size_t window_at; /* offset of its first byte in the data */
 };
 
