@@ -485,7 +485,11 @@ static void test_full(void **state)
 
 		fill(&e, ++seq);
 		e.process.argv = NULL;
-		lost += !cw_recorder_event(r, &e);
+		if (!cw_recorder_event(r, &e)) {
+			lost += cw_recorder_error(r) != 0;
+			if (!lost) /* the disk is slow, not full */
+				cw_recorder_take_loss(r, &loss);
+		}
 		assert_true(now_ms() - begin < 1000);
 		assert_true(now_ms() < end);
 	}
@@ -1003,13 +1007,12 @@ static void test_moved_aside(void **state)
 	struct cw_recorder_config c = { .path = path, .keys = keys };
 	struct cw_recorder *recorder = NULL;
 	uint8_t last[CW_TRACE_HASH];
-	uint64_t wall;
 	struct told told;
 	char *moved;
 
 	(void)state;
 	write_trace(path, 2);
-	assert_int_equal(cw_trace_last_hash(path, &wall, last), 0);
+	assert_int_equal(cw_trace_last_hash(path, last), 0);
 	assert_int_equal(cw_recorder_open(&c, &notes, &recorder), 0);
 	assert_int_equal(cw_recorder_close(recorder, PATIENCE_MS), 0);
 	assert_int_equal(cw_trace_reader_open(path, NULL, NULL, &r), 0);

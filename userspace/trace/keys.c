@@ -189,19 +189,21 @@ static int write_root(int fd, uint64_t index, const EVP_PKEY *key)
 	return r;
 }
 
-/* -ENOENT: there is none yet. */
+/*
+ * -ENOENT: there is none yet. What a power cut left of the first one, a part or zeros in its place,
+ * is none either.
+ */
 static int read_root(int fd, uint64_t *ret_index, EVP_PKEY **ret_key)
 {
+	static const uint8_t none[SEED];
 	uint8_t t[ROOT_SIZE];
 	ssize_t n = pread(fd, t, sizeof(t), 0);
 	EVP_PKEY *key;
 
 	if (n < 0)
 		return -errno;
-	if (!n)
+	if (n != sizeof(t) || !memcmp(t + 8, none, sizeof(none)))
 		return -ENOENT;
-	if (n != sizeof(t))
-		return -EBADMSG;
 	key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, t + 8, SEED);
 	*ret_index = cw_get_le(t, 8);
 	OPENSSL_cleanse(t, sizeof(t));
@@ -228,11 +230,12 @@ static int write_public(int dir, const EVP_PKEY *key)
 	return fclose(f) || !ok ? -EIO : 0;
 }
 
-/* The first start: a root comes into being. */
-static int first_root(int dir, int fd, uint64_t *ret_index, EVP_PKEY **ret_key)
+/* The first start: a root comes into being. Where links are, one was lost: -EBADMSG. */
+static int first_root(int dir, int fd, int links, uint64_t *ret_index, EVP_PKEY **ret_key)
 {
 	EVP_PKEY *key = NULL;
-	int r = new_key(&key);
+	off_t end = lseek(links, 0, SEEK_END);
+	int r = end < 0 ? -errno : end >= (off_t)CW_TRACE_LINK_SIZE ? -EBADMSG : new_key(&key);
 
 	if (!r)
 		r = write_public(dir, key);
@@ -318,7 +321,7 @@ static int begin(struct cw_trace_keys *k, int dir, int root_fd, int links)
 		return -errno;
 	r = read_root(root_fd, &index, &root);
 	if (r == -ENOENT)
-		r = first_root(dir, root_fd, &index, &root);
+		r = first_root(dir, root_fd, links, &index, &root);
 	if (!r)
 		r = new_key(&next);
 	if (!r)

@@ -582,7 +582,7 @@ int cw_trace_reader_open(const char *path, cw_trace_problem_fn *problem, void *c
 	return 0;
 }
 
-int cw_trace_last_hash(const char *path, uint64_t *ret_wall_ns, uint8_t ret_hash[CW_TRACE_HASH])
+int cw_trace_last_hash(const char *path, uint8_t ret_hash[CW_TRACE_HASH])
 {
 	struct cw_trace_reader *r = NULL;
 	uint8_t head[CW_TRACE_HEAD_SIZE];
@@ -591,7 +591,6 @@ int cw_trace_last_hash(const char *path, uint64_t *ret_wall_ns, uint8_t ret_hash
 
 	if (e)
 		return e;
-	*ret_wall_ns = r->head.wall_ns;
 	cw_trace_head_put(&r->head, head);
 	if (EVP_Digest(head, sizeof(head), ret_hash, NULL, EVP_sha256(), NULL) != 1)
 		e = -EIO;

@@ -97,7 +97,7 @@ struct cw_trace_survey {
  */
 int cw_trace_survey(const char *path, struct cw_trace_survey *ret_survey);
 
-/* The SHA-256 of the last whole block of a trace, and when the trace was begun. */
-int cw_trace_last_hash(const char *path, uint64_t *ret_wall_ns, uint8_t ret_hash[CW_TRACE_HASH]);
+/* The SHA-256 of the last whole block of a trace. */
+int cw_trace_last_hash(const char *path, uint8_t ret_hash[CW_TRACE_HASH]);
 
 #endif

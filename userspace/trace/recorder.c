@@ -426,7 +426,7 @@ static int write_held(struct cw_recorder *r)
 
 /* ---- several files ---- */
 
-static int open_file(struct cw_recorder *r, const uint8_t *last, struct cw_buf *notes);
+static int open_file(struct cw_recorder *r, const uint8_t *last, bool sealed, struct cw_buf *notes);
 
 /* With the lock held. */
 static void note_told(struct cw_recorder *r)
@@ -480,27 +480,25 @@ static bool segment_is_due(struct cw_recorder *r)
 static int next_segment(struct cw_recorder *r)
 {
 	uint8_t last[CW_TRACE_HASH];
+	bool sealed = r->keys;
 	int e = write_end(r);
 
 	if (e)
 		return e;
 	memcpy(last, r->chain, sizeof(last));
-	cw_closep(&r->fd);
-	r->fd = -1;
 	cw_trace_keys_free(r->keys);
 	r->keys = NULL;
-	r->offset = r->sequence = r->events = r->index_at = r->seal_at = 0;
-	r->unsealed = r->n_index = 0;
-	memset(&r->index_head, 0, sizeof(r->index_head));
 	r->config.boot_ns = r->config.wall_ns = 0;
 	do {
 		cw_closep(&r->fd);
 		r->fd = -1;
-		e = open_file(r, last, NULL);
+		e = open_file(r, last, sealed, NULL);
 	} while (e && may_retry(r, e));
 	r->carry = true;
 	if (!e)
 		e = carry_policy(r);
+	if (!e)
+		e = sync_file(r);
 	if (!e)
 		keep_budget(r); /* if it fails, the next time */
 	return e;
@@ -763,28 +761,50 @@ static int write_head(struct cw_recorder *r, const uint8_t previous[CW_TRACE_HAS
 	return write_block(r, &keys, links, len);
 }
 
-/* `last`: what the file names as the block before it; NULL: that of the file that is there. */
-static int open_file(struct cw_recorder *r, const uint8_t *last, struct cw_buf *notes)
+/* A file of its own that has nothing yet: it gets the name when it can be read. */
+static int begin_file(struct cw_recorder *r, const char *fresh)
+{
+	if (unlink(fresh) && errno != ENOENT)
+		return -errno;
+	r->fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (r->fd < 0)
+		return -errno;
+	r->offset = r->sequence = r->events = r->index_at = r->seal_at = 0;
+	r->unsealed = r->n_index = 0;
+	memset(&r->index_head, 0, sizeof(r->index_head));
+	r->begun_ns = now_ns();
+	return 0;
+}
+
+/*
+ * `last`: what the file names as the block before it; NULL: that of the file that is there.
+ * `sealed`: without keys there is no file.
+ */
+static int open_file(struct cw_recorder *r, const uint8_t *last, bool sealed, struct cw_buf *notes)
 {
 	const struct cw_recorder_config *c = &r->config;
 	uint8_t previous[CW_TRACE_HASH] = { 0 };
-	int e = cw_trace_move_aside(c->path, last ? NULL : previous, notes);
+	cw_auto_free char *fresh = cw_trace_fresh_name(c->path);
+	int e = fresh ? 0 : -ENOMEM;
 
 	if (last)
 		memcpy(previous, last, sizeof(previous));
-	if (e)
-		return e;
-	r->fd = open(c->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
-	if (r->fd < 0)
-		return -errno;
-	r->begun_ns = now_ns();
-	if (c->keys && !r->keys) {
+	else if (!e)
+		e = cw_trace_last_of(c->path, fresh, previous);
+	if (!e)
+		e = begin_file(r, fresh);
+	if (!e && c->keys && !r->keys) {
 		e = cw_trace_keys_open(c->keys, &r->keys);
 		if (e && notes)
 			cw_buf_printf(notes, "%s: no keys can be had there: %s; the trace is "
 				      "chained but not sealed\n", c->keys, strerror(-e));
+		e = sealed ? e : 0;
 	}
-	return write_head(r, previous);
+	if (!e)
+		e = write_head(r, previous);
+	if (!e)
+		e = sync_file(r);
+	return e ? e : cw_trace_put_in_place(c->path, fresh, notes);
 }
 
 static const char *copy(const char *s, bool *failed)
@@ -827,7 +847,7 @@ int cw_recorder_open(const struct cw_recorder_config *config, struct cw_buf *not
 		e = take_config(r, config);
 	r->stop = true; /* nothing is tried again here */
 	if (!e)
-		e = open_file(r, NULL, notes);
+		e = open_file(r, NULL, false, notes);
 	r->stop = false;
 	if (!e && keep_budget(r))
 		cw_buf_printf(notes, "%s: older ones cannot be looked at; the budget does not hold "

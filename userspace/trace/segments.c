@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -22,57 +23,102 @@ static void note(struct cw_buf *notes, const char *path, const char *name)
 		cw_buf_printf(notes, "%s was there already; it is %s now\n", path, name);
 }
 
-static int begun_at(const char *path, uint64_t *ret_wall_ns)
+static int read_head(const char *path, struct cw_trace_head *ret_head)
 {
 	struct cw_trace_reader *r = NULL;
 	int e = cw_trace_reader_open(path, NULL, NULL, &r);
 
 	if (!e)
-		*ret_wall_ns = cw_trace_reader_head(r)->wall_ns;
+		*ret_head = *cw_trace_reader_head(r);
 	cw_trace_reader_free(r);
 	return e;
 }
 
-int cw_trace_move_aside(const char *path, uint8_t ret_last[CW_TRACE_HASH], struct cw_buf *notes)
+/* Never over another file, where the file system can promise that. */
+static int rename_free(const char *from, const char *to)
+{
+	if (!renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE))
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -errno;
+	if (!access(to, F_OK))
+		return -EEXIST;
+	return rename(from, to) ? -errno : 0;
+}
+
+static int move_aside(const char *path, const struct stat *st, struct cw_buf *notes)
 {
 	char name[4200], stamp[32];
-	struct stat st;
+	struct cw_trace_head head;
 	struct tm tm;
-	uint64_t wall_ns;
-	time_t s;
-	int e = stat(path, &st) ? -errno : 0;
+	time_t s = read_head(path, &head) ? st->st_mtime :
+					    (time_t)(head.wall_ns / CW_NSEC_PER_SEC);
+	int e = -EEXIST;
 
-	if (e == -ENOENT)
-		return 0;
-	if (e)
-		return e;
-	if (!S_ISREG(st.st_mode))
-		return -EEXIST;
-	if (!st.st_size)
-		return unlink(path) ? -errno : 0;
-	e = ret_last ? cw_trace_last_hash(path, &wall_ns, ret_last) : begun_at(path, &wall_ns);
-	s = e ? st.st_mtime : (time_t)(wall_ns / CW_NSEC_PER_SEC);
 	gmtime_r(&s, &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-	for (unsigned int i = 0; i < 1000; i++) {
+	for (unsigned int i = 0; e == -EEXIST && i < 1000; i++) {
 		int n = i ? snprintf(name, sizeof(name), "%s.%s.%u", path, stamp, i) :
 			    snprintf(name, sizeof(name), "%s.%s", path, stamp);
 
-		if (n >= (int)sizeof(name))
-			return -ENAMETOOLONG;
-		if (!link(path, name)) {
-			note(notes, path, name);
-			return unlink(path) ? -errno : 0;
-		}
-		if (errno != EEXIST)
-			break;
+		e = n < (int)sizeof(name) ? rename_free(path, name) : -ENAMETOOLONG;
 	}
-	/* No hard links on this file system. */
-	if (access(name, F_OK) && !rename(path, name)) {
+	if (!e)
 		note(notes, path, name);
-		return 0;
-	}
-	return -errno;
+	return e;
+}
+
+/* So that names survive a power cut; where this cannot be had, they are those of the disk. */
+static void sync_directory(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	cw_auto_free char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	cw_auto_close int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (fd >= 0)
+		(void)fsync(fd);
+}
+
+char *cw_trace_fresh_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	int head = slash ? (int)(slash - path) + 1 : 0;
+	char *name = NULL;
+
+	return asprintf(&name, "%.*s.%s.new", head, path, path + head) < 0 ? NULL : name;
+}
+
+int cw_trace_last_of(const char *path, const char *fresh, uint8_t ret_last[CW_TRACE_HASH])
+{
+	static const uint8_t none[CW_TRACE_HASH];
+	struct cw_trace_head head;
+	struct stat st;
+
+	/* Killed between the two names of cw_trace_put_in_place(): that is done first. */
+	if (access(path, F_OK) && !read_head(fresh, &head) &&
+	    memcmp(head.previous, none, sizeof(none)) && rename(fresh, path))
+		return -errno;
+	if (stat(path, &st))
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EEXIST;
+	cw_trace_last_hash(path, ret_last); /* what is no trace has none */
+	return 0;
+}
+
+int cw_trace_put_in_place(const char *path, const char *fresh, struct cw_buf *notes)
+{
+	struct stat st;
+	int e = stat(path, &st) ? -errno : 0;
+
+	if (!e && st.st_size)
+		e = move_aside(path, &st, notes);
+	if (e && e != -ENOENT)
+		return e;
+	if (rename(fresh, path))
+		return -errno;
+	sync_directory(path);
+	return 0;
 }
 
 /* ---- the budget ---- */

@@ -19,11 +19,19 @@ struct cw_trace_dropped {
 	uint8_t last[CW_TRACE_HASH];	 /* SHA-256 of its last block: what the next one names */
 };
 
+/* What a file that will be at `path` is called until then: .NAME.new beside it; NULL: no memory. */
+char *cw_trace_fresh_name(const char *path);
 /*
- * A file at `path` gets another name, PATH.TIME-OF-ITS-BEGINNING; a line about it goes to `notes`,
- * if given. *ret_last, if given: SHA-256 of its last whole block; untouched if there is no file.
+ * SHA-256 of the last whole block of the trace at `path`; untouched if there is none. -EEXIST:
+ * something else than a file is there.
  */
-int cw_trace_move_aside(const char *path, uint8_t ret_last[CW_TRACE_HASH], struct cw_buf *notes);
+int cw_trace_last_of(const char *path, const char *fresh, uint8_t ret_last[CW_TRACE_HASH]);
+/*
+ * Gives the file `fresh`, which can be read by now, the name `path`. What had it before, if it is
+ * not empty, becomes PATH.TIME-OF-ITS-BEGINNING; a line about it goes to `notes`, if given. Killed
+ * in between, nothing is at `path`, and cw_trace_last_of() puts `fresh` there.
+ */
+int cw_trace_put_in_place(const char *path, const char *fresh, struct cw_buf *notes);
 /*
  * Deletes the old segments of `path` that have to go so that the others and `room` bytes for the
  * present one are at most `budget`: those without flags first, the oldest first. Tells of each that
