@@ -103,6 +103,12 @@ def process(b):
     o.update(via=b.s(), seeded=bool(bits & 2))
     if bits & 1:
         o["outbound"] = True
+    if b.at < len(b.data):  # since 1.1
+        hop = {"pid": b.n()}
+        if hop["pid"]:
+            hop.update(exe=b.s(), login_uid=uid(b.n()), login_user=b.s())
+            b.n()
+            o["hop"] = hop
     return (p, o) if p["pid"] else (None, None)
 
 
@@ -165,7 +171,9 @@ def text(data):
 def main():
     data = open(sys.argv[1], "rb").read()
     need(data[:8] == b"\x89CWT\r\n\x1a\n", "magic of the file")
-    need(struct.unpack_from("<HHI", data, 8) == (1, 0, 256), "version and size")
+    major, minor, size, flags = struct.unpack_from("<HHII", data, 8)
+    need(major == 1 and minor <= 1 and size == 256, "version and size")
+    need(flags <= minor, "flags of the header")
     need(zlib.crc32(data[:20] + bytes(4) + data[24:256]) == struct.unpack_from("<I", data, 20)[0],
          "checksum of the header")
     head = {"boot_id": text(data[40:80]), "hub": text(data[80:160])}
@@ -174,6 +182,7 @@ def main():
     while data[at:at + 4] == b"CWB\n":
         h = data[at:at + 128]
         size, kind, number, raw, packed = struct.unpack_from("<HHQII", h, 4)
+        need(struct.unpack_from("<I", h, 120)[0] < 2 << minor, "flags of a block")
         times, n, crc = h[24:56], *struct.unpack_from("<II", h, 56)
         need(size == 128 and number == sequence + 1, "size and sequence of a block")
         need(h[64:96] == chain, "chain of block %d" % number)
