@@ -75,7 +75,7 @@ with_hub() {
 
 @test "ocsf has what the schema requires" {
 	with_hub 'hub "1"'
-	for f in "$trace" hub.cw; do
+	for f in "$top"/tests/golden/*.cw hub.cw; do
 		"$camwarden" export --as ocsf "$f" >all.ocsf
 		run -0 jq -r --slurpfile schema "$schema/ocsf.json" -f "$schema/ocsf.jq" all.ocsf
 		[ "$output" = "" ]
@@ -94,6 +94,9 @@ with_hub() {
 	check 'del(.metadata.product.name)' 'metadata.product has none'
 	check '.type_uid += 1' 'type_uid'
 	check '.class_uid = 7' 'no class that is known here'
+	check '.observables[0].type_id = 99' 'observable device.hostname is of type 1'
+	check '.device.type_id = 42' 'device.type_id is 42'
+	check '.status_id = 42' '2004: status_id'
 }
 
 @test "ocsf: a line for each access, one more for each flag, and devices are files" {
@@ -117,6 +120,11 @@ with_hub() {
 }
 
 @test "ecs has what the schema requires, and only fields that it has" {
+	for f in "$top"/tests/golden/*.cw; do
+		"$camwarden" export --as ecs "$f" | jq -r --slurpfile schema "$schema/ecs.json" \
+			-f "$schema/ecs.jq" >faults
+		[ ! -s faults ]
+	done
 	"$camwarden" export --as ecs "$trace" >all.ecs
 	run -0 jq -r --slurpfile schema "$schema/ecs.json" -f "$schema/ecs.jq" all.ecs
 	[ "$output" = "" ]
@@ -137,6 +145,8 @@ with_hub() {
 	check '.event.type = ["end"]' 'event.type end'
 	check '.process.pidd = 1' 'no field process.pidd'
 	check '.event.sequence = "1"' 'event.sequence is no number'
+	check '.event.category = "file"' 'event.category is no array'
+	check '.user.name = ["a"]' 'user.name is an array'
 }
 
 @test "the other end of a connection that the hub made is where it went" {

@@ -37,5 +37,11 @@ $schema[0] as $s
     # Every observable names a place that is there, with that value.
     ($event.observables // [] | .[] | . as $o
      | ($o.name | [scan("[a-z_]+|[0-9]+") | (tonumber? // .)]) as $path
-     | select(($event | getpath($path)) != $o.value) | fault("observable \($o.name)"))
+     | (select(($event | getpath($path)) != $o.value) | fault("observable \($o.name)")),
+       # … and its type is that of the attribute, by its name or by that of its object and its own.
+       ($path | map(strings) | ($s.observables[.[-1]] // $s.observables[.[-2:] | join(".")]) as $type
+        | select($type != $o.type_id) | fault("observable \($o.name) is of type \($type)"))),
+    (select($event.class_uid == 2004) | $s.enums[".status_id"] as $values
+     | select($event.status_id != null and ($values | index($event.status_id) | not))
+     | fault("status_id"))
     end
