@@ -81,7 +81,7 @@ EXAMPLES := $(wildcard docs/examples/*.yaml)
 
 BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 
-.PHONY: all bench check unit install uninstall clean attacks fuzz fuzzers small-btf
+.PHONY: all bench check unit install uninstall clean attacks fuzz fuzzers small-btf again
 .SECONDARY:
 
 all: $(BUILD)/camwarden
@@ -92,6 +92,13 @@ $(BUILD)/camwarden: $(OBJ)
 $(BUILD)/obj/%.o: userspace/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -c -o $@ $<
+
+# Built again when LIBDEFLATE= is another than the last time.
+$(BUILD)/with: again
+	@mkdir -p $(@D)
+	@echo '$(LIBDEFLATE)' | cmp -s - $@ || echo '$(LIBDEFLATE)' >$@
+
+$(BUILD)/obj/trace/zip.o: $(BUILD)/with
 
 # One object for the kernel from all families; they share maps and variables.
 $(BUILD)/bpf/%.o: bpf/%.bpf.c $(wildcard bpf/*.h)

@@ -2,6 +2,7 @@
 #include <bpf/libbpf.h>
 
 #include "cmd.h"
+#include "trace/zip.h"
 
 static const struct {
 	const char *name;
@@ -38,8 +39,8 @@ static void usage(FILE *f)
 
 static int version(void)
 {
-	printf("camwarden %s (libbpf %u.%u)\n", CW_VERSION, libbpf_major_version(),
-	       libbpf_minor_version());
+	printf("camwarden %s (libbpf %u.%u; traces packed by %s)\n", CW_VERSION,
+	       libbpf_major_version(), libbpf_minor_version(), cw_zip_library());
 	return CW_EXIT_OK;
 }
 

@@ -70,9 +70,9 @@ says() {
 	done
 }
 
-@test "--version: name, number and the library in use" {
+@test "--version: name, number and the libraries in use" {
 	cw --version
-	[[ $status == 0 && $output =~ ^camwarden\ [0-9]+\.[0-9]+\.[0-9]+.*libbpf ]]
+	[[ $status == 0 && $output =~ ^camwarden\ [0-9]+\.[0-9]+\.[0-9]+.*libbpf.*"traces packed by "(libdeflate|zlib)" "[0-9] ]]
 }
 
 @test "no command, and one that is not there: status 2, on standard error" {

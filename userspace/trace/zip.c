@@ -15,6 +15,11 @@ static struct libdeflate_decompressor *inflater(struct cw_unzip *u)
 	return (struct libdeflate_decompressor *)u;
 }
 
+const char *cw_zip_library(void)
+{
+	return "libdeflate " LIBDEFLATE_VERSION_STRING;
+}
+
 int cw_zip_new(struct cw_zip **ret_zip)
 {
 	struct libdeflate_compressor *c = libdeflate_alloc_compressor(1);
@@ -81,6 +86,11 @@ struct cw_zip {
 struct cw_unzip {
 	z_stream z;
 };
+
+const char *cw_zip_library(void)
+{
+	return "zlib " ZLIB_VERSION;
+}
 
 int cw_zip_new(struct cw_zip **ret_zip)
 {

@@ -24,6 +24,9 @@ void cw_unzip_free(struct cw_unzip *u);
 int cw_unzip_unpack(struct cw_unzip *u, const void *packed, size_t packed_len, void *out,
 		    size_t len);
 
+/* Which library it is, and its version: "libdeflate 1.14". */
+const char *cw_zip_library(void);
+
 /* CRC-32 of zlib. */
 uint32_t cw_zip_crc(const void *data, size_t len);
 
