@@ -174,6 +174,46 @@ start() {
 	run -0 "$CAMWARDEN" verify --key keys/camwarden.pub t.cw
 }
 
+# Until the trace has the event with that number.
+wait_written() {
+	local end=$((SECONDS + 10))
+
+	until "$CAMWARDEN" replay --all --format json "$1" 2>/dev/null | grep -q "\"seq\":$2,"; do
+		((SECONDS < end))
+		read -r -t 0.05 <> <(:) || true
+	done
+}
+
+@test "--keep: what came before each flag is in the trace, once; the next start goes on" {
+	local round flag i
+
+	printf frame >footage/x
+	for round in 1 2; do
+		cw_start --policy policy.yaml --trace t.cw --keys keys --keep 1m
+		for i in 1 2 3; do
+			mark_events
+			cat footage/x >/dev/null
+			head -c 1 footage/x >/dev/null
+			flag=$(wait_event '.verdict.decision == "flag" and .kind == "open" and
+				(.process.exe | endswith("/head"))' | jq .seq)
+			wait_written t.cw "$flag"
+		done
+		cat footage/x >/dev/null # is granted: nobody asks for it
+		wait_event '.kind == "close" and (.process.exe | endswith("/cat")) and
+			.seq > '"$flag" >/dev/null
+		CW_MARK=0
+		stop_camwarden
+		"$CAMWARDEN" replay --all --format json t.cw >replayed.json || [ $? = 1 ]
+		events ".seq <= $flag" | jq .seq >live
+		jq ".seq | select(. <= $flag)" replayed.json | cmp live -
+		run -0 jq -r "select(.seq > $flag) | .process.exe // empty" replayed.json
+		[[ $output != *cat* ]]
+	done
+	run -0 "$CAMWARDEN" verify --key keys/camwarden.pub t.cw*
+	[ "$(grep -c "kept     is only what was around flags" <<<"$output")" = 2 ]
+	[[ $output == *"t.cw."*" follows"* || $output == *"before   "*"t.cw."* ]]
+}
+
 @test "record writes the trace only, and a policy judges it later" {
 	"$CAMWARDEN" record -o r.cw --keys keys --duration 3 >out 2>log 3>&-
 	[ ! -s out ]

@@ -5,6 +5,7 @@
  * memory comes out when something is flagged, with the time before it, and says what is missing.
  */
 #include <dirent.h>
+#include <malloc.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -359,6 +360,74 @@ static void test_keep(void **state)
 	clean();
 }
 
+static void wait_for(uint64_t last_seq)
+{
+	uint64_t first, last = 0;
+	unsigned int policies;
+
+	for (int i = 0; i < PATIENCE_MS && last != last_seq; i++, poll(NULL, 0, 1))
+		count_events(&first, &last, &policies);
+	assert_int_equal(last, last_seq);
+}
+
+/* Several flags: what is between them is there once. The next start goes on with the chain. */
+static void test_keep_again(void **state)
+{
+	struct cw_recorder_config c = { .keep_ns = 60 * CW_NSEC_PER_SEC };
+	struct cw_trace_report report[2];
+	unsigned int policies;
+	uint64_t first, last;
+	struct names all;
+
+	(void)state;
+	for (unsigned int run = 0; run < 2; run++) {
+		struct cw_recorder *r = start(c);
+
+		for (uint64_t seq = 1; seq <= 3000; seq++) {
+			put(r, seq);
+			if (seq % 1000)
+				continue;
+			cw_recorder_urgent(r, true);
+			wait_for(seq);
+		}
+		put(r, 3001);
+		assert_int_equal(cw_recorder_close(r, PATIENCE_MS), 0);
+		assert_int_equal(count_events(&first, &last, &policies), 3000);
+		assert_int_equal(first, 1);
+		assert_int_equal(last, 3000);
+		assert_int_equal(policies, 1);
+	}
+	list(&all);
+	assert_int_equal(all.n, 2);
+	for (unsigned int i = 0; i < all.n; i++) {
+		verify(all.name[i], &report[i]);
+		assert_true(report[i].ended && report[i].seq_missing == 0);
+		assert_int_equal(report[i].sealed_events, 3000);
+	}
+	assert_memory_equal(report[1].head.previous, report[0].last_hash, CW_TRACE_HASH);
+	clean();
+}
+
+/* However long nothing is flagged, it does not take more memory. */
+static void test_keep_is_fixed(void **state)
+{
+	struct cw_recorder *r = start((struct cw_recorder_config){
+		.keep_ns = 600 * CW_NSEC_PER_SEC, .keep_bytes = 256 << 10 });
+	size_t before = 0, after;
+
+	(void)state;
+	for (uint64_t i = 1; i <= 30000; i++) {
+		put(r, i);
+		if (i == 10000)
+			before = mallinfo2().uordblks;
+	}
+	after = mallinfo2().uordblks;
+	assert_true(before > 256 << 10 || !before); /* a sanitizer does not say */
+	assert_true(after <= before + (128 << 10));
+	assert_int_equal(cw_recorder_close(r, PATIENCE_MS), 0);
+	clean();
+}
+
 /* What had no room is told once, with its number and time. */
 static void test_keep_is_small(void **state)
 {
@@ -411,6 +480,7 @@ int main(void)
 		cmocka_unit_test(test_rotation),   cmocka_unit_test(test_carried),
 		cmocka_unit_test(test_budget),	   cmocka_unit_test(test_not_ours),
 		cmocka_unit_test(test_survey),	   cmocka_unit_test(test_keep),
+		cmocka_unit_test(test_keep_again), cmocka_unit_test(test_keep_is_fixed),
 		cmocka_unit_test(test_keep_is_small),
 	};
 
