@@ -51,7 +51,7 @@ int cw_take_format(const char *verb, const char *value, enum cw_format *ret_form
 	return 0;
 }
 
-int cw_take_duration(const char *verb, const char *value, unsigned int *ret_seconds)
+static int take_duration(const char *verb, const char *value, unsigned int *ret_seconds)
 {
 	char *end;
 	unsigned long n;
@@ -212,9 +212,23 @@ int cw_take_span(const char *verb, const char *option, const char *value, uint64
 	return cw_usage_error(verb, what, value);
 }
 
-int cw_take_segment(const char *verb, struct cw_run_config *c, int option, const char *value)
+int cw_take_record(const char *verb, struct cw_run_config *c, int option, const char *value)
 {
 	switch (option) {
+	case 'k':
+		c->keys = value;
+		return 0;
+	case 's':
+		c->state = value;
+		return 0;
+	case 'b':
+		c->types = value;
+		return 0;
+	case 'q':
+		c->quiet = true;
+		return 0;
+	case 'd':
+		return take_duration(verb, value, &c->duration_s);
 	case 'S':
 		return cw_take_size(verb, "--trace-size", value, &c->segment_bytes);
 	case 'A':

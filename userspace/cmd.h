@@ -41,19 +41,26 @@ int cw_read_options(const struct cw_verb *v, void *into, int argc, char **argv);
 
 /* These say what is wrong with a value and return CW_EXIT_USAGE, or 0. */
 int cw_take_format(const char *verb, const char *value, enum cw_format *ret_format);
-int cw_take_duration(const char *verb, const char *value, unsigned int *ret_seconds);
 int cw_take_rung(const char *verb, const char *value, enum cw_probe *ret_best);
 /* 64M: bytes, or K, M, G of 1024; and 10m: seconds, or m, h, d. `option` is named in messages. */
 int cw_take_size(const char *verb, const char *option, const char *value, uint64_t *ret_bytes);
 int cw_take_span(const char *verb, const char *option, const char *value, uint64_t *ret_ns);
 
-/* How a trace is cut into files, for run and record: for getopt, and for what takes the options. */
-#define CW_SEGMENT_OPTIONS \
+/*
+ * What run and record share: how long, where keys and state are, how a trace is cut into files. For
+ * getopt, and for what takes the options.
+ */
+#define CW_RECORD_OPTIONS \
+	{ "keys", required_argument, NULL, 'k' }, \
 	{ "trace-size", required_argument, NULL, 'S' }, \
 	{ "trace-age", required_argument, NULL, 'A' }, \
-	{ "trace-budget", required_argument, NULL, 'B' }
+	{ "trace-budget", required_argument, NULL, 'B' }, \
+	{ "state", required_argument, NULL, 's' }, \
+	{ "duration", required_argument, NULL, 'd' }, \
+	{ "btf", required_argument, NULL, 'b' }, \
+	{ "quiet", no_argument, NULL, 'q' }
 /* 0, CW_EXIT_USAGE, or CW_GO_ON if the option is none of these. */
-int cw_take_segment(const char *verb, struct cw_run_config *c, int option, const char *value);
+int cw_take_record(const char *verb, struct cw_run_config *c, int option, const char *value);
 /* Do they fit together? Fills in what follows from them. 0 or CW_EXIT_USAGE. */
 int cw_check_segments(const char *verb, struct cw_run_config *c);
 

@@ -33,39 +33,17 @@ static int take(void *into, int option, const char *value)
 {
 	struct cw_run_config *c = into;
 
-	switch (option) {
-	case 'o':
-		c->trace = value;
-		return 0;
-	case 's':
-		c->state = value;
-		return 0;
-	case 'k':
-		c->keys = value;
-		return 0;
-	case 'b':
-		c->types = value;
-		return 0;
-	case 'q':
-		c->quiet = true;
-		return 0;
-	case 'd':
-		return cw_take_duration("record", value, &c->duration_s);
-	default:
-		return cw_take_segment("record", c, option, value);
-	}
+	if (option != 'o')
+		return cw_take_record("record", c, option, value);
+	c->trace = value;
+	return 0;
 }
 
 int cw_cmd_record(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "output", required_argument, NULL, 'o' },
-		{ "keys", required_argument, NULL, 'k' },
-		CW_SEGMENT_OPTIONS,
-		{ "state", required_argument, NULL, 's' },
-		{ "duration", required_argument, NULL, 'd' },
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "btf", required_argument, NULL, 'b' },
+		CW_RECORD_OPTIONS,
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};

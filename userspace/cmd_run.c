@@ -55,28 +55,14 @@ static int take(void *into, int option, const char *value)
 	case 't':
 		c->trace = value;
 		return 0;
-	case 's':
-		c->state = value;
-		return 0;
-	case 'k':
-		c->keys = value;
-		return 0;
 	case 'H':
 		c->harden = true;
 		return 0;
 	case 'a':
 		c->all = true;
 		return 0;
-	case 'b':
-		c->types = value;
-		return 0;
-	case 'q':
-		c->quiet = true;
-		return 0;
 	case 'f':
 		return cw_take_format("run", value, &c->format);
-	case 'd':
-		return cw_take_duration("run", value, &c->duration_s);
 	case 'r':
 		return cw_take_rung("run", value, &c->best);
 	case 'K':
@@ -84,7 +70,7 @@ static int take(void *into, int option, const char *value)
 	case 'M':
 		return cw_take_size("run", "--keep-size", value, &c->keep_bytes);
 	default:
-		return cw_take_segment("run", c, option, value);
+		return cw_take_record("run", c, option, value);
 	}
 }
 
@@ -96,16 +82,11 @@ int cw_cmd_run(int argc, char **argv)
 		{ "output", required_argument, NULL, 'o' },
 		{ "all", no_argument, NULL, 'a' },
 		{ "trace", required_argument, NULL, 't' },
-		{ "keys", required_argument, NULL, 'k' },
-		CW_SEGMENT_OPTIONS,
+		CW_RECORD_OPTIONS,
 		{ "keep", required_argument, NULL, 'K' },
 		{ "keep-size", required_argument, NULL, 'M' },
-		{ "state", required_argument, NULL, 's' },
 		{ "harden", no_argument, NULL, 'H' },
-		{ "duration", required_argument, NULL, 'd' },
-		{ "quiet", no_argument, NULL, 'q' },
 		{ "rung", required_argument, NULL, 'r' },
-		{ "btf", required_argument, NULL, 'b' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
