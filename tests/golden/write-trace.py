@@ -4,8 +4,8 @@
 
 Writes a trace of made-up events for tests, after docs/trace-format.md: version 1.0, not sealed. Each
 line of standard input is an event as `camwarden replay --format json` prints it; what is left out is
-unknown, numbers of events and times go on from the event before. A byte that is not UTF-8 is written
-\\udcXX. The policy, if there is one, is in force from the start.
+unknown, numbers of events and times go on from the event before; "wall" is "time" in nanoseconds. A byte
+that is not UTF-8 is written \\udcXX. The policy, if there is one, is in force from the start.
 """
 import hashlib
 import json
@@ -16,7 +16,7 @@ import zlib
 from datetime import datetime, timezone
 
 KINDS = ("open denied receive use map stream close create rename link unlink truncate attr mount "
-         "peek rawdisk egress tamper gap coverage canary start stop policy").split()
+         "peek rawdisk egress tamper gap coverage canary start stop policy gone copy").split()
 PROBES = "agent lsm fentry kprobe tracepoint fanotify iterator proc".split()
 ORIGINS = "unknown service login remote container kernel".split()
 ASSETS = "none camera microphone recordings shm disk self".split()
@@ -35,6 +35,7 @@ def n(value):
 
 
 def i(value):
+    value = (value + 2**63) % 2**64 - 2**63
     return n((value << 1) ^ (value >> 63) if value >= 0 else ~(value << 1))
 
 
@@ -162,9 +163,9 @@ def read_events():
     for line in sys.stdin:
         e = json.loads(line)
         e.setdefault("seq", last["seq"] + 1)
-        wall = nanoseconds(e["time"]) if "time" in e else last["wall"] + 10**9
+        wall = nanoseconds(e["time"]) if "time" in e else e.get("wall", last["wall"] + 10**9)
         e.setdefault("boot_ns", last["boot_ns"] + max(wall - last["wall"], 0))
-        e["wall"] = wall
+        e["wall"] = wall % 2**64
         last = e
         yield e
 

@@ -28,7 +28,6 @@
 
 #define PATIENCE_MS 20000
 #define SEGMENT	    1200u
-#define EVENTS	    5u
 #define BUDGET	    ((192u << 10) + 4 * SEGMENT) /* with the room that is kept for a last block */
 #define FILES_MAX   16u
 #define NAMES_MAX   8u
@@ -54,7 +53,7 @@ static struct disk {
 		char is[96], was[96]; /* empty `is`: it was removed */
 		char back[96];	      /* what had the name `is`, or was removed; empty: nothing */
 	} name[NAMES_MAX];
-	unsigned int n_aside;
+	unsigned int n_aside, dropped;
 } disk;
 
 static bool watching;
@@ -234,7 +233,7 @@ static void record(uint64_t seq, unsigned int n, uint64_t budget)
 		if (!disk.dead)
 			disk.synced = i;
 		while (cw_recorder_take_dropped(r, &d))
-			;
+			disk.dropped += !d.soon;
 	}
 	cw_recorder_close(r, disk.dead ? 0 : PATIENCE_MS);
 	watching = false;
@@ -337,6 +336,7 @@ static void remove_all(const char *name)
 
 struct round {
 	unsigned int die_at, fail_at;
+	unsigned int events; /* two or three fill a file */
 	uint64_t budget;
 	bool half, power;
 	unsigned int undo; /* the last so many changes of names, at most */
@@ -385,7 +385,7 @@ static void play(const struct round *r)
 	assert_int_equal(mkdir(aside, 0700), 0);
 	disk = (struct disk){ .die_at = r->die_at, .fail_at = r->fail_at, .half = r->half };
 	watching = !r->fail_at;
-	record(1, EVENTS, r->budget);
+	record(1, r->events, r->budget);
 	if (!r->power)
 		return;
 	undo_names(r->undo);
@@ -417,6 +417,7 @@ static bool survives(const struct round *r)
 
 	play(r);
 	dead = disk.dead;
+	assert_true(dead || !r->budget || disk.dropped);
 	look(&all, NULL);
 	seq = check(&all, dead ? all.n - 1 : UINT32_MAX, !r->budget);
 	if (seq < disk.synced || seq > disk.synced + 1)
@@ -430,9 +431,11 @@ static bool survives(const struct round *r)
 
 static unsigned int survives_all(struct round r)
 {
-	for (r.die_at = 1; survives(&r); r.die_at++)
-		;
-	return r.die_at;
+	unsigned int rounds = 1;
+
+	for (r.die_at += !r.die_at; survives(&r); r.die_at++)
+		rounds++;
+	return rounds;
 }
 
 /* ---- the tests ---- */
@@ -440,42 +443,46 @@ static unsigned int survives_all(struct round r)
 static void test_killed_between_steps(void **state)
 {
 	(void)state;
-	assert_true(survives_all((struct round){ 0 }) > 40);
+	assert_true(survives_all((struct round){ .events = 4 }) > 40);
 }
 
 static void test_killed_within_steps(void **state)
 {
 	(void)state;
-	survives_all((struct round){ .half = true });
+	survives_all((struct round){ .events = 4, .half = true });
 }
 
 /* What was not synced is gone, or all but the newest name, and a third of the bytes stay. */
 static void test_power_cut(void **state)
 {
 	(void)state;
-	survives_all((struct round){ .power = true, .undo = NAMES_MAX });
-	survives_all((struct round){ .power = true, .undo = 1, .part = 1, .half = true });
+	survives_all((struct round){ .events = 4, .power = true, .undo = NAMES_MAX });
+	survives_all((struct round){ .events = 4, .power = true, .undo = 1, .part = 1, .half = true });
 }
 
-/* The same while old files are deleted. */
+/* The same while old files are deleted, which begins behind what the others do. */
 static void test_budget(void **state)
 {
+	struct round r = { .die_at = 85, .events = 7, .budget = BUDGET };
+
 	(void)state;
-	survives_all((struct round){ .budget = BUDGET });
-	survives_all((struct round){ .budget = BUDGET, .power = true, .undo = NAMES_MAX });
+	assert_true(survives_all(r) > 40);
+	r.power = true;
+	r.undo = NAMES_MAX;
+	survives_all(r);
 }
 
 /* No room, once, at each step: it is tried again, and nothing is missing. */
 static void test_full(void **state)
 {
-	struct round r = { .fail_at = 1 };
+	struct round r = { .fail_at = 1, .events = 3 };
 	struct left all;
 
 	(void)state;
 	do {
 		play(&r);
 		look(&all, NULL);
-		assert_int_equal(check(&all, UINT32_MAX, true), EVENTS);
+		assert_int_equal(check(&all, UINT32_MAX, true), r.events);
 		remove_all(home);
 	} while (disk.steps >= r.fail_at++);
 }
