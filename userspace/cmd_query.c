@@ -123,7 +123,7 @@ static void count_gap(struct query *q, const struct cw_event *e)
 	if (!q->gaps++)
 		q->gap_first_ns = e->time_ns;
 	q->gap_last_ns = e->time_ns;
-	q->lost += lost && lost->type == CW_DETAIL_UINT ? lost->u : 0;
+	cw_add_up(&q->lost, lost && lost->type == CW_DETAIL_UINT ? lost->u : 0);
 }
 
 /* ---- one event a line ---- */

@@ -247,7 +247,7 @@ static void count_who(struct cw_report *r, uint32_t who, uint32_t lane, const st
 		w->devices |= 1ULL << lane;
 	if (e->kind == CW_KIND_STREAM) {
 		w->captured_s += seconds_of(e);
-		w->frames += number_of(e, "frames");
+		cw_add_up(&w->frames, number_of(e, "frames"));
 	} else if (e->kind == CW_KIND_CLOSE) {
 		w->held_s += seconds_of(e);
 	}
@@ -423,7 +423,7 @@ static void draw(struct cw_report *r, uint32_t who, uint32_t lane, const struct 
 		r->rows[row].n[flagged ? CW_MARK_CAPTURE_FLAG : CW_MARK_CAPTURE] +=
 			!cw_streq(phase, "start");
 		r->rows[row].captured_s += seconds_of(e);
-		r->rows[row].frames += number_of(e, "frames");
+		cw_add_up(&r->rows[row].frames, number_of(e, "frames"));
 		if (cw_streq(phase, "start"))
 			begin_run(r, (uint32_t)row, e, 0);
 		else
@@ -633,7 +633,7 @@ static uint32_t count_flag(struct cw_report *r, uint32_t who, uint32_t lane,
 	}
 	g->n++;
 	g->kinds[(unsigned int)e->kind % CW_KIND_MAX]++;
-	g->frames += number_of(e, "frames");
+	cw_add_up(&g->frames, number_of(e, "frames"));
 	g->last = *at;
 	return (uint32_t)i;
 }
@@ -657,10 +657,10 @@ static void take_gap(struct cw_report *r, const struct cw_event *e)
 		g->from_ns = from_ns;
 	}
 	g->n++;
-	g->lost += number_of(e, "lost");
+	cw_add_up(&g->lost, number_of(e, "lost"));
 	g->from_ns = from_ns < g->from_ns ? from_ns : g->from_ns;
 	g->to_ns = to_ns > g->to_ns ? to_ns : g->to_ns;
-	r->lost += number_of(e, "lost");
+	cw_add_up(&r->lost, number_of(e, "lost"));
 	/* A time that nobody would believe does not stretch the axis. */
 	cw_report_axis_mark(r, &r->axis.band[CW_BAND_GAP],
 			    from_ns < r->first.time_ns ? r->first.time_ns : from_ns,

@@ -176,7 +176,7 @@ static bool is_wanted(struct cw_traces *t, struct input *in)
 		return true;
 	if (t->c->judge && policy)
 		cw_policy_judge(policy, e);
-	return e->time_ns >= t->c->since_ns && e->time_ns < t->c->until_ns &&
+	return e->time_ns >= t->c->since_ns && cw_is_before(e->time_ns, t->c->until_ns) &&
 	       (!t->c->keep || t->c->keep(t->c->ctx, e));
 }
 

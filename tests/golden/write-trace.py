@@ -165,7 +165,7 @@ def read_events():
         e.setdefault("seq", last["seq"] + 1)
         wall = nanoseconds(e["time"]) if "time" in e else e.get("wall", last["wall"] + 10**9)
         e.setdefault("boot_ns", last["boot_ns"] + max(wall - last["wall"], 0))
-        e["wall"] = wall % 2**64
+        e["wall"], e["boot_ns"], e["seq"] = wall % 2**64, e["boot_ns"] % 2**64, e["seq"] % 2**64
         last = e
         yield e
 

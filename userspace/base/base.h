@@ -66,6 +66,18 @@ static inline const char *cw_base_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
+/* A sum of what stands in a file, which may be anything: it stays at the top. */
+static inline void cw_add_up(uint64_t *sum, uint64_t n)
+{
+	*sum = n > UINT64_MAX - *sum ? UINT64_MAX : *sum + n;
+}
+
+/* Before the end of a range of time; UINT64_MAX: it has none. */
+static inline bool cw_is_before(uint64_t ns, uint64_t end_ns)
+{
+	return ns < end_ns || end_ns == UINT64_MAX;
+}
+
 static inline bool cw_streq(const char *a, const char *b)
 {
 	return a && b && !strcmp(a, b);

@@ -276,7 +276,7 @@ static bool is_wanted(const struct cw_trace_reader *r, uint64_t wall_min, uint64
 		      uint32_t flags)
 {
 	return (flags & CW_TRACE_HAS_POLICY) ||
-	       (wall_min < r->until_ns && wall_max >= r->since_ns);
+	       (cw_is_before(wall_min, r->until_ns) && wall_max >= r->since_ns);
 }
 
 static void drop_index(struct cw_trace_reader *r)

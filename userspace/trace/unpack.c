@@ -347,7 +347,7 @@ static bool is_wanted(struct cw_trace_unpacker *u, struct cw_cursor *c, uint64_t
 {
 	if (!u->filter)
 		return true;
-	if (time_ns < u->filter->since_ns || time_ns >= u->filter->until_ns ||
+	if (time_ns < u->filter->since_ns || !cw_is_before(time_ns, u->filter->until_ns) ||
 	    u->process[process - 1].unwanted)
 		return false;
 	c->bad = c->bad || !look_into(u, asset);

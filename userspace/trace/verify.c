@@ -2,6 +2,7 @@
 #include <openssl/evp.h>
 #include <stdarg.h>
 
+#include "base/sha256.h"
 #include "trace/keys.h"
 #include "trace/verify.h"
 
@@ -220,7 +221,7 @@ static void take_gap(struct cw_trace_report *t, const struct cw_event *e)
 	uint64_t lost = d && d->type == CW_DETAIL_UINT ? d->u : 1;
 
 	t->gaps++;
-	t->lost += lost;
+	cw_add_up(&t->lost, lost);
 	if (!lost || !last || !cw_streq(text_of(e, "class"), "rotation"))
 		return;
 	if (t->n_drops < CW_TRACE_DROPS_MAX &&
@@ -259,32 +260,63 @@ static void take_event(struct verify *v, const struct cw_event *e)
 	}
 }
 
+static void take_policy(struct verify *v, const struct cw_trace_policy *p)
+{
+	char is[CW_SHA256_HEX], named[CW_SHA256_HEX];
+
+	v->report->policies++;
+	cw_sha256_hex(p->sha256, named);
+	if (cw_sha256(p->text, p->len, is) || strcmp(is, named))
+		fault(v, CW_TRACE_DAMAGED, "a policy is not the one that its hash names");
+}
+
+static void count(struct cw_trace_block_head *h, const struct cw_event *e)
+{
+	if (!h->events++) {
+		h->seq_first = e->seq;
+		h->boot_min = h->boot_max = e->boot_ns;
+		h->wall_min = h->wall_max = e->time_ns;
+	}
+	h->seq_last = e->seq;
+	h->boot_min = e->boot_ns < h->boot_min ? e->boot_ns : h->boot_min;
+	h->boot_max = e->boot_ns > h->boot_max ? e->boot_ns : h->boot_max;
+	h->wall_min = e->time_ns < h->wall_min ? e->time_ns : h->wall_min;
+	h->wall_max = e->time_ns > h->wall_max ? e->time_ns : h->wall_max;
+}
+
+/* Of the header, by which a reader finds events and passes over what it does not want. */
+static bool tells(const struct cw_trace_block_head *h, const struct cw_trace_block_head *is)
+{
+	if (h->events != is->events || ((h->flags ^ is->flags) & CW_TRACE_HAS_POLICY))
+		return false;
+	return !is->events || (h->seq_first == is->seq_first && h->seq_last == is->seq_last &&
+			       h->boot_min == is->boot_min && h->boot_max == is->boot_max &&
+			       h->wall_min == is->wall_min && h->wall_max == is->wall_max);
+}
+
 static void take_events(struct verify *v, const uint8_t *raw, size_t len)
 {
-	const struct cw_trace_block_head *h = &v->view->head;
+	uint64_t unknown = cw_trace_unpacker_unknown(v->unpacker);
+	struct cw_trace_block_head is = { 0 };
 	struct cw_trace_policy policy;
 	struct cw_event e;
-	uint64_t wall_min = UINT64_MAX, wall_max = 0, n = 0, seq_first = 0;
 	int r;
 
 	cw_trace_unpacker_begin(v->unpacker, &v->report->head, raw, len);
 	while ((r = cw_trace_unpacker_next(v->unpacker, &e, &policy)) > 0) {
 		if (r == 2) {
-			v->report->policies++;
+			is.flags = CW_TRACE_HAS_POLICY;
+			take_policy(v, &policy);
 			continue;
 		}
-		if (!n++)
-			seq_first = e.seq;
-		wall_min = e.time_ns < wall_min ? e.time_ns : wall_min;
-		wall_max = e.time_ns > wall_max ? e.time_ns : wall_max;
+		count(&is, &e);
 		take_event(v, &e);
 	}
 	if (r < 0)
 		fault(v, CW_TRACE_DAMAGED, "the content of this block is malformed");
-	else if (cw_trace_unpacker_unknown(v->unpacker))
+	else if (cw_trace_unpacker_unknown(v->unpacker) != unknown)
 		return; /* of a later version: there may be more than what was counted */
-	else if (n != h->events || (n && (wall_min != h->wall_min || wall_max != h->wall_max ||
-					   seq_first != h->seq_first)))
+	else if (!tells(&v->view->head, &is))
 		fault(v, CW_TRACE_DAMAGED, "the header of this block does not tell its events");
 }
 
