@@ -457,7 +457,8 @@ static void test_power_cut(void **state)
 {
 	(void)state;
 	survives_all((struct round){ .events = 4, .power = true, .undo = NAMES_MAX });
-	survives_all((struct round){ .events = 4, .power = true, .undo = 1, .part = 1, .half = true });
+	survives_all((struct round){ .events = 4, .power = true, .undo = 1, .part = 1,
+				     .half = true });
 }
 
 /* The same while old files are deleted, which begins behind what the others do. */
