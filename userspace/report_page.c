@@ -224,6 +224,32 @@ static void write_calm(const struct cw_report *r, struct cw_buf *b)
 	cw_buf_puts(b, "</p></div>\n");
 }
 
+/* Part of an enumeration, if there is any of it. */
+static void put_part(struct cw_buf *b, unsigned int *parts, uint64_t n, const char *one,
+		     const char *many)
+{
+	if (!n)
+		return;
+	cw_buf_puts(b, (*parts)++ ? ", " : "");
+	cw_html_counted(b, n, one, many);
+}
+
+static void write_unseen(const struct cw_report *r, struct cw_buf *b)
+{
+	uint64_t gaps = r->kinds[CW_KIND_GAP];
+	unsigned int parts = 0;
+
+	if (r->lost || gaps) {
+		parts++;
+		cw_html_counted(b, r->lost, "event was lost", "events were lost");
+		cw_buf_printf(b, " in %llu gap%s", (unsigned long long)gaps, gaps == 1 ? "" : "s");
+	}
+	put_part(b, &parts, r->blind_canaries, "canary failed", "canaries failed");
+	put_part(b, &parts, r->tampers, "interference with camwarden itself",
+		 "interferences with camwarden itself");
+	cw_buf_puts(b, ". ");
+}
+
 static void write_sight(const struct cw_report *r, struct cw_buf *b)
 {
 	bool whole = !r->lost && !r->blind_canaries && !r->tampers && !r->gap_keys.n;
@@ -232,18 +258,11 @@ static void write_sight(const struct cw_report *r, struct cw_buf *b)
 		return;
 	cw_buf_printf(b, "<div class=\"say %s\"><p><span class=\"tag\">%s</span> ",
 		      whole ? "good" : "warn",
-		      whole ? "No loss was told." : "Not everything was seen.");
-	if (whole) {
+		      whole ? "No loss was told." : "Not everything may have been seen.");
+	if (whole)
 		cw_buf_puts(b, "The agent told of no lost event, and every canary came through. ");
-	} else {
-		cw_html_counted(b, r->lost, "event was lost", "events were lost");
-		cw_buf_printf(b, " in %llu gap%s, ", (unsigned long long)r->kinds[CW_KIND_GAP],
-			      r->kinds[CW_KIND_GAP] == 1 ? "" : "s");
-		cw_html_counted(b, r->blind_canaries, "canary", "canaries");
-		cw_buf_puts(b, " failed, ");
-		cw_html_counted(b, r->tampers, "interference", "interferences");
-		cw_buf_puts(b, " with camwarden itself. ");
-	}
+	else
+		write_unseen(r, b);
 	cw_buf_puts(b, "What this kernel cannot show at all stands under "
 		    "<a href=\"#blind\">Gaps and blind spots</a>.</p></div>\n");
 }
@@ -581,7 +600,7 @@ static void write_who_row(const struct cw_report *r, uint32_t who, struct cw_htm
 	cw_html_cell(t);
 	if (w->flags)
 		cw_html_verdict(b, CW_DECISION_FLAG, w->worst);
-	cw_buf_puts(b, w->flags ? " × " : "none");
+	cw_buf_puts(b, w->flags ? "\302\240×\302\240" : "none");
 	if (w->flags)
 		cw_html_count(b, w->flags);
 	cw_html_cell(t);
