@@ -214,6 +214,35 @@ wait_written() {
 	[[ $output == *"t.cw."*" follows"* || $output == *"before   "*"t.cw."* ]]
 }
 
+@test "a trace in several files replays as one; killed at any time, the next start goes on with it" {
+	local i n
+
+	cw_start --policy policy.yaml --trace t.cw --keys keys --trace-size 64K
+	for ((i = 0; i < 2500; i++)); do
+		: >"footage/$RANDOM$RANDOM$RANDOM"
+	done
+	wait_event '.kind == "tamper"' 1 2>/dev/null && return 1 # it is its own file
+	stop_camwarden
+	(($(find . -name 't.cw*' | wc -l) > 2))
+	"$CAMWARDEN" replay --all --format json t.cw* >replayed.json || [ $? = 1 ]
+	cmp "$CW_EVENTS" replayed.json
+	for n in 1 2 3; do
+		cw_start --policy policy.yaml --trace t.cw --keys keys --trace-size 64K
+		for ((i = 0; i < 700 * n; i++)); do
+			: >"footage/$RANDOM$RANDOM$RANDOM"
+		done
+		stop_camwarden KILL || [ "$CW_STATUS" = 137 ]
+	done
+	start t.cw
+	stop_camwarden
+	"$CAMWARDEN" verify --key keys/camwarden.pub t.cw* >verified || [ $? = 1 ]
+	# Each has another before it but the first, and the killed ones lack their end, and nothing else.
+	[ "$(grep -c '^  before ' verified)" = $(($(find . -name 't.cw*' | wc -l) - 1)) ]
+	run -1 grep 'which is not among these' verified
+	(($(grep -c '^  NOT      ended' verified) >= 3)) # or more, if it was killed while it began one
+	run -1 grep -v 'the file ends within\|the end is missing' <(grep BROKEN verified)
+}
+
 @test "record writes the trace only, and a policy judges it later" {
 	"$CAMWARDEN" record -o r.cw --keys keys --duration 3 >out 2>log 3>&-
 	[ ! -s out ]
