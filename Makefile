@@ -146,11 +146,15 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libcamwarden.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $< $(BUILD)/libcamwarden.a $(LDLIBS)
 
-attacks: $(BUILD)/attacks
+attacks: $(BUILD)/attacks $(BUILD)/gadget
 
 $(BUILD)/attacks: $(ATTACK_SRC) $(wildcard tests/attacks/*.h)
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -Itests/attacks -pthread -o $@ $(ATTACK_SRC)
+
+$(BUILD)/gadget: tests/vm/gadget.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -o $@ $<
 
 check: all unit
 	BUILD=$(BUILD) scripts/test --no-build --check --unit --cli

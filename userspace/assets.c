@@ -5,9 +5,13 @@
 
 #include "assets.h"
 
-#define MAJOR_V4L2 81
-#define MAJOR_ALSA 116
-#define MAJOR_OSS  14
+/* Which of a major's nodes are cameras or microphones is looked up when one is opened. */
+static const unsigned int whole_majors[] = {
+	81,  /* V4L2 */
+	116, /* ALSA */
+	14,  /* OSS */
+	189, /* usbfs */
+};
 
 /* ---- devices ---- */
 
@@ -29,7 +33,10 @@ static unsigned int dynamic_major(const char *name)
 
 static bool whole_major(unsigned int major)
 {
-	return major == MAJOR_V4L2 || major == MAJOR_ALSA || major == MAJOR_OSS;
+	for (size_t i = 0; i < CW_ARRAY_SIZE(whole_majors); i++)
+		if (whole_majors[i] == major)
+			return true;
+	return false;
 }
 
 void cw_assets_refresh_devices(struct cw_assets *a)
@@ -38,12 +45,12 @@ void cw_assets_refresh_devices(struct cw_assets *a)
 	unsigned int media = dynamic_major("media");
 	size_t n = 0;
 
-	cw_kernel_watch_major(a->kernel, MAJOR_V4L2, false, true);
-	cw_kernel_watch_major(a->kernel, MAJOR_ALSA, false, true);
-	cw_kernel_watch_major(a->kernel, MAJOR_OSS, false, true);
+	for (size_t i = 0; i < CW_ARRAY_SIZE(whole_majors); i++)
+		cw_kernel_watch_major(a->kernel, whole_majors[i], false, true);
 	if (media)
 		cw_kernel_watch_major(a->kernel, media, false, true);
 	cw_enrich_forget_device(a->enrich, UINT32_MAX, 0);
+	cw_kernel_heed_nodes(a->kernel);
 	if (cw_device_list("/", &list, &n))
 		return;
 	for (size_t i = 0; i < n; i++)

@@ -7,6 +7,9 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <grp.h>
+#include <linux/usb/ch9.h>
+#include <linux/usb/video.h>
+#include <linux/usbdevice_fs.h>
 #include <sound/asound.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,6 +215,110 @@ static int run_record(const struct attack *a)
 	return attack_reached(a, &st, text_of("%s", a->result->object), "recorded samples");
 }
 
+static int read_number(const char *directory, const char *name, const char *format,
+		       unsigned int *ret_number)
+{
+	FILE *f = fopen(text_of("%s/%s", directory, name), "re");
+	int n = f ? fscanf(f, format, ret_number) : 0;
+
+	if (f)
+		fclose(f);
+	return n == 1 ? 0 : -ENOENT;
+}
+
+/* Sets interface and the name of the usbfs node of the first video interface on any bus. */
+static char *find_usb_camera(unsigned int *ret_interface)
+{
+	unsigned int class, bus, device, interface;
+	char *node = NULL;
+	glob_t found;
+	size_t i;
+
+	if (glob("/sys/bus/usb/devices/*:*", 0, NULL, &found))
+		return NULL;
+	for (i = 0; !node && i < found.gl_pathc; i++) {
+		const char *at = found.gl_pathv[i];
+
+		if (read_number(at, "bInterfaceClass", "%x", &class) || class != USB_CLASS_VIDEO ||
+		    read_number(at, "bInterfaceNumber", "%x", &interface) ||
+		    read_number(at, "../busnum", "%u", &bus) ||
+		    read_number(at, "../devnum", "%u", &device))
+			continue;
+		*ret_interface = interface;
+		node = text_of("/dev/bus/usb/%03u/%03u", bus, device);
+	}
+	globfree(&found);
+	return node;
+}
+
+/* A driver may have the interface, or none: both will do. */
+static int take_interface(int fd, unsigned int interface)
+{
+	struct usbdevfs_ioctl disconnect = {.ifno = (int)interface,
+					    .ioctl_code = USBDEVFS_DISCONNECT};
+
+	if (ioctl(fd, USBDEVFS_IOCTL, &disconnect) < 0 && errno != ENODATA)
+		return -errno;
+	return ioctl(fd, USBDEVFS_CLAIMINTERFACE, &interface) ? -errno : 0;
+}
+
+static int give_interface(int fd, unsigned int interface)
+{
+	struct usbdevfs_ioctl connect = {.ifno = (int)interface, .ioctl_code = USBDEVFS_CONNECT};
+
+	return ioctl(fd, USBDEVFS_RELEASEINTERFACE, &interface) ||
+	       ioctl(fd, USBDEVFS_IOCTL, &connect) < 0 ? -errno : 0;
+}
+
+/* Asks the camera itself how it would stream: as libuvc begins, without the kernel's driver. */
+static int ask_camera(int fd, unsigned int control)
+{
+	unsigned char data[34] = {0};
+	struct usbdevfs_ctrltransfer get = {
+		.bRequestType = USB_DIR_IN | USB_TYPE_STANDARD | USB_RECIP_DEVICE,
+		.bRequest = USB_REQ_GET_DESCRIPTOR, .wValue = USB_DT_DEVICE << 8,
+		.wLength = USB_DT_DEVICE_SIZE, .timeout = 2000, .data = data};
+	int n = ioctl(fd, USBDEVFS_CONTROL, &get);
+
+	if (n != USB_DT_DEVICE_SIZE || data[1] != USB_DT_DEVICE)
+		return n < 0 ? -errno : -EBADMSG;
+	get.bRequestType = USB_DIR_IN | USB_TYPE_CLASS | USB_RECIP_INTERFACE;
+	get.bRequest = UVC_GET_DEF;
+	get.wValue = UVC_VS_PROBE_CONTROL << 8;
+	get.wIndex = (unsigned short)(control + 1);
+	get.wLength = 26;
+	n = ioctl(fd, USBDEVFS_CONTROL, &get);
+	/* bFormatIndex: they count from 1. */
+	return n < 26 ? n < 0 ? -errno : -EBADMSG : data[2] ? 0 : -EBADMSG;
+}
+
+static int run_usbfs(const struct attack *a)
+{
+	unsigned int interface = 0;
+	const char *node = find_usb_camera(&interface);
+	struct stat st;
+	int fd, err;
+
+	if (!node)
+		return attack_skip(a, "no USB device has a video interface");
+	fd = open(node, O_RDWR | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES && geteuid())
+		return attack_skip(a, "not root, cannot open %s", node);
+	if (fd < 0 || fstat(fd, &st))
+		return attack_fail(a, "open %s", node);
+	err = take_interface(fd, interface + 1);
+	if (!err)
+		err = take_interface(fd, interface);
+	if (!err)
+		err = ask_camera(fd, interface);
+	give_interface(fd, interface + 1);
+	give_interface(fd, interface);
+	close(fd);
+	errno = -err;
+	return err ? attack_fail(a, "ask the camera through %s", node) :
+		     attack_reached(a, &st, node, "control transfers");
+}
+
 static int expect(const struct attack *a, const struct stat *st, const char *path, int error,
 		  const char *how)
 {
@@ -266,6 +373,8 @@ const struct attack_case cases_devices[] = {
 	{"alsa-record", 29, NEEDS_ANY, "samples recorded from it", run_record},
 	{"alsa-playback", 29, NEEDS_ANY, "open of the playback device: no microphone",
 	 run_playback},
+	{"usbfs", 30, NEEDS_ANY, "a USB camera claimed and asked through its usbfs node",
+	 run_usbfs},
 	{"denied-nobody", 1, NEEDS_ANY, "open as nobody: EACCES", run_nobody},
 	{"denied-number", 5, NEEDS_ANY, "node of major 81 without a device: ENXIO", run_no_device},
 	{0},

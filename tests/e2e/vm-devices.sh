@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Goal of this test: devices that come after the agent, or were open before it, are covered and
-# named for what they are; what is no camera and no microphone is not taken for one.
+# named for what they are, also a USB camera that is asked without its driver; what is no camera and
+# no microphone is not taken for one.
 #
 # vm: --vivid none --no-sound
 # limit: 200
@@ -11,10 +12,14 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/vm/people.sh
 . tests/vm/people.sh
+# shellcheck source=tests/vm/gadget.sh
+. tests/vm/gadget.sh
 # shellcheck source=tests/e2e/lib.bash
 . tests/e2e/lib.bash
 
 FRAMES=8
+CW_START_LIMIT=120
+CW_EVENT_LIMIT=30
 SESSION=/run/session
 
 nothing_here() {
@@ -104,6 +109,50 @@ sound_comes() {
 	[[ $(count_events '.process.comm == "aplay"') == 0 ]]
 }
 
+# is_usb EVENT NAME: the camera that calls itself so, by its node in usbfs.
+is_usb() {
+	holds "$1" ".asset.node == \"$GADGET_USB\"" '.asset.dev | startswith("189:")' \
+		'.asset.kind == "camera"' ".asset.card == \"$2\"" '.verdict.decision == "flag"' \
+		'.verdict.technique == "T1125"' '.result == 0'
+}
+
+# libuvc and its kin need no driver: they claim the interface and ask the camera themselves.
+usb_camera() {
+	local attack pid
+
+	modprobe -qn dummy_hcd || skip_scenario "this kernel has no USB gadgets (dummy_hcd)"
+	gadget_plug camera "camera one"
+	mark_events
+	attack=$("$(dirname "$CAMWARDEN")/attacks" --target /dev/video0 usbfs)
+	holds "$attack" '.reached' '.skipped == null' ".object == \"$GADGET_USB\""
+	pid=$(jq .pid <<<"$attack")
+	is_usb "$(wait_event ".kind == \"open\" and .process.pid == $pid and
+		.asset.path == \"$GADGET_USB\"")" "camera one"
+	wait_event ".kind == \"close\" and .process.pid == $pid and
+		.asset.path == \"$GADGET_USB\"" >/dev/null
+	bash -c "exec 5<>$GADGET_USB; (exec 6<&5; head -c 1 <&6 >/dev/null)"
+	holds "$(wait_event '.kind == "use" and .process.comm == "head"')" \
+		".asset.path == \"$GADGET_USB\"" '.detail.opener_pid > 0'
+	gadget_unplug
+}
+
+# Its next place on the bus has another number; what takes that one's is no camera.
+usb_again() {
+	modprobe -qn dummy_hcd || skip_scenario "this kernel has no USB gadgets (dummy_hcd)"
+	gadget_plug camera "camera two"
+	mark_events
+	head -c 18 "$GADGET_USB" >/dev/null
+	is_usb "$(wait_event '.kind == "open" and .process.comm == "head"')" "camera two"
+	gadget_unplug
+	gadget_plug other "no camera"
+	mark_events
+	head -c 18 "$GADGET_USB" >/dev/null
+	bash -c 'exec 5</dev/video0'
+	wait_event '.kind == "close" and .process.comm == "bash" and .asset.dev == "81:0"' >/dev/null
+	[[ $(count_events '.process.comm == "head"') == 0 ]]
+	gadget_unplug
+}
+
 # A session of alice that has a camera open, waiting for a word.
 session_start() {
 	mkfifo "$SESSION"
@@ -185,6 +234,8 @@ scenario "outputs and metadata are no cameras" not_cameras
 scenario "another node and another devtmpfs lead to the same camera" aliases
 scenario "a camera that takes the number of an output is one" more_come
 scenario "a sound card that comes later: capture is a microphone, playback is not" sound_comes
+scenario "a USB camera that is claimed through usbfs, without its driver" usb_camera
+scenario "a USB camera that comes again, and a device that is none" usb_again
 scenario "nothing was lost" nothing_lost
 people_devices
 stop_camwarden

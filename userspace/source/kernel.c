@@ -533,6 +533,22 @@ int cw_kernel_ignore_node(struct cw_kernel *k, uint32_t rdev, uint64_t ino, uint
 				    BPF_ANY);
 }
 
+void cw_kernel_heed_nodes(struct cw_kernel *k)
+{
+	const struct bpf_map *map = k->skel->maps.devices;
+	struct cw_device_key key, next;
+	struct cw_device value;
+	bool more = !bpf_map__get_next_key(map, NULL, &next, sizeof(next));
+
+	while (more) {
+		key = next;
+		more = !bpf_map__get_next_key(map, &key, &next, sizeof(next));
+		if (!bpf_map__lookup_elem(map, &key, sizeof(key), &value, sizeof(value), 0) &&
+		    value.flags & CW_DEVICE_IGNORE)
+			bpf_map__delete_elem(map, &key, sizeof(key), 0);
+	}
+}
+
 static void look_closer(struct cw_kernel *k, uint64_t more)
 {
 	__atomic_fetch_add(&k->skel->bss->look_closer, more, __ATOMIC_SEQ_CST);

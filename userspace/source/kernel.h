@@ -31,6 +31,8 @@ int cw_kernel_watch_device(struct cw_kernel *k, unsigned int major, unsigned int
 			   uint32_t asset);
 /* This node of a watched major is no camera and no microphone. */
 int cw_kernel_ignore_node(struct cw_kernel *k, uint32_t rdev, uint64_t ino, uint32_t dev);
+/* None is ignored any more: devices came or went, and numbers may be given out again. */
+void cw_kernel_heed_nodes(struct cw_kernel *k);
 /*
  * Opens `name` below `dirfd` read-only and marks what it is as part of `asset`: the program in the
  * kernel sees the open, and with it which inode that is. Returns the descriptor; -EIO: opened, but

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# USB devices for tests in a virtual machine, on a bus that ends in itself: build/gadget is their
+# firmware. Sourced by what runs inside the guest of scripts/vm, as root, after people.sh and
+# lib.bash.
+#
+#   gadget_plug camera|other NAME   comes; returns when usbfs has it, with GADGET_USB its node there
+#   gadget_unplug                   goes
+
+GADGET_PID=
+
+# The node of the device that calls itself so; it may go while it is looked at.
+gadget_find() {
+	local device product='' bus='' number=''
+
+	for device in /sys/bus/usb/devices/*; do
+		{ read -r product <"$device/product" && read -r bus <"$device/busnum" &&
+			read -r number <"$device/devnum"; } 2>/dev/null || continue
+		[[ $product == "$1" ]] || continue
+		printf -v GADGET_USB '/dev/bus/usb/%03d/%03d' "$bus" "$number"
+		[[ ! -c $GADGET_USB ]] || return 0
+	done
+	return 1
+}
+
+gadget_gone() {
+	! gadget_find "$1"
+}
+
+gadget_plug() {
+	local file
+
+	modprobe -a dummy_hcd gadgetfs uvcvideo
+	mkdir -p /run/gadget
+	mountpoint -q /run/gadget || mount -t gadgetfs none /run/gadget
+	for file in /run/gadget/*; do
+		"$CW_TOP/build/gadget" "$file" "$1" "$2" &
+		GADGET_PID=$!
+		break
+	done
+	wait_until 30 gadget_find "$2" || fail "the device '$2' does not come"
+	GADGET_NAME=$2
+}
+
+gadget_unplug() {
+	kill "$GADGET_PID"
+	wait_until 30 gadget_gone "$GADGET_NAME" || fail "the device '$GADGET_NAME' does not go"
+}
