@@ -305,7 +305,7 @@ void cw_kernel_freeze(struct cw_kernel *k)
 	struct bpf_map *maps[] = {
 		k->skel->maps.inodes, k->skel->maps.tasks, k->skel->maps.ended,
 		k->skel->maps.executables, k->skel->maps.accepted, k->skel->maps.inbound,
-		k->skel->maps.opens, k->skel->maps.uses, k->skel->maps.fds, k->skel->maps.calls,
+		k->skel->maps.uses, k->skel->maps.calls,
 		k->skel->maps.streams, k->skel->maps.reading, k->skel->maps.namers,
 		k->skel->maps.portraits, k->skel->maps.tampered, k->skel->maps.exports,
 		k->skel->maps.exporting,
@@ -315,6 +315,11 @@ void cw_kernel_freeze(struct cw_kernel *k)
 		bpf_map_freeze(bpf_map__fd(maps[i]));
 	if (!k->module_way)
 		bpf_map_freeze(bpf_map__fd(k->skel->maps.ours));
+	/* Where descriptors are followed, cw_kernel_sweep() takes out what is stale. */
+	if (k->skel->rodata->track_fds)
+		return;
+	bpf_map_freeze(bpf_map__fd(k->skel->maps.opens));
+	bpf_map_freeze(bpf_map__fd(k->skel->maps.fds));
 }
 
 void cw_kernel_tampers_told(struct cw_kernel *k, uint64_t number)
