@@ -104,6 +104,7 @@ enum cw_peek_way {
 	CW_PEEK_MEM, /* /proc/PID/mem */
 	CW_PEEK_GETFD,
 	CW_PEEK_CORE, /* it crashed, and the kernel wrote down its memory */
+	CW_PEEK_CODE, /* it maps code that is not its own */
 	CW_PEEK_MAX,
 };
 
@@ -213,6 +214,18 @@ enum cw_task_flag {
 	CW_TASK_SEEDED = 1 << 0,      /* was there before the agent */
 	CW_TASK_EXE_DELETED = 1 << 2, /* its executable had no name left at exec */
 	CW_TASK_KNOWN = 1 << 8,	      /* << enum cw_ring: its record is in that ring */
+	CW_TASK_CODE_KNOWN = 1 << 10, /* likewise: a record that tells of foreign code */
+	CW_TASK_KNOWNS = 15 << 8,     /* all of these */
+};
+
+/* Why code in a process is neither its executable's nor the system's: cw_code_kind of the model. */
+enum cw_foreign {
+	CW_FOREIGN_NONE,
+	CW_FOREIGN_OWNER,	  /* mapped from a file that is not root's */
+	CW_FOREIGN_WRITABLE, /* mapped from one that others can write to */
+	CW_FOREIGN_NAMELESS, /* mapped from one without a name: deleted, or in memory */
+	CW_FOREIGN_WRITTEN,  /* another process wrote to its memory */
+	CW_FOREIGN_MAX,
 };
 
 enum cw_path_flag {
@@ -270,6 +283,13 @@ struct cw_lineage {
 	struct cw_exe_key exe;
 };
 
+/* The first of it that a process got. */
+struct cw_code {
+	struct cw_exe_key exe; /* the file; written: the executable of who did it */
+	__u32 what; /* enum cw_foreign */
+	__u32 tgid; /* who mapped or wrote it; a child has it of its parent */
+};
+
 /* One process, kept from fork to its end; ancestors stay although they exit. */
 struct cw_task {
 	__u64 start_ns;
@@ -278,6 +298,7 @@ struct cw_task {
 	__u32 flags; /* enum cw_task_flag */
 	__u32 n_lineage;
 	struct cw_exe_key exe;
+	struct cw_code code;
 	struct cw_conn conn;
 	char tty[CW_TTY_SIZE];
 	struct cw_lineage lineage[CW_LINEAGE_MAX]; /* nearest first */
@@ -649,9 +670,10 @@ _Static_assert(sizeof(struct cw_record) == 16, "record header");
 _Static_assert(sizeof(struct cw_exe_key) == 16, "exe key");
 _Static_assert(sizeof(struct cw_conn) == 72, "connection");
 _Static_assert(sizeof(struct cw_lineage) == 32, "lineage");
-_Static_assert(sizeof(struct cw_task) == 384, "task");
+_Static_assert(sizeof(struct cw_code) == 24, "code");
+_Static_assert(sizeof(struct cw_task) == 408, "task");
 _Static_assert(sizeof(struct cw_actor) == 64, "actor");
-_Static_assert(sizeof(struct cw_record_process) == 16 + 384 + 32 + 512 + 512 + 256, "process");
+_Static_assert(sizeof(struct cw_record_process) == 16 + 408 + 32 + 512 + 512 + 256, "process");
 _Static_assert(sizeof(struct cw_record_access) == 704, "access");
 _Static_assert(sizeof(struct cw_record_move) == 1240, "move");
 _Static_assert(sizeof(struct cw_record_touch) == 704 + 72 + sizeof(struct cw_conn) + 512, "touch");

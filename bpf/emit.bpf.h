@@ -190,13 +190,23 @@ static __always_inline void process_write(struct cw_record_process *r, struct ta
 static __noinline void emit_process(struct task_struct *task, struct cw_task *t, __u32 ring)
 {
 	struct cw_record_process *r;
+	__u32 known = CW_TASK_KNOWN;
 
 	r = reserve_record(ring, sizeof(*r), CW_RECORD_PROCESS, CW_LOSS_PROCESSES);
 	if (!r)
 		return;
 	process_write(r, task, t);
+	if (r->task.code.what)
+		known |= CW_TASK_CODE_KNOWN;
 	submit_record(r);
-	t->flags |= CW_TASK_KNOWN << ring;
+	t->flags |= known << ring;
+}
+
+/* What the ring has of it may be from before it got foreign code. */
+static __always_inline bool is_known(const struct cw_task *t, __u32 ring)
+{
+	return t->flags & (CW_TASK_KNOWN << ring) &&
+	       (!t->code.what || t->flags & (CW_TASK_CODE_KNOWN << ring));
 }
 
 static __always_inline void actor_fill(struct cw_actor *a, struct task_struct *task)
@@ -235,7 +245,7 @@ __noinline int announce(__u64 address, __u32 ring)
 	} else if (!t) {
 		t = task_rebuild(task, BPF_CORE_READ(task, tgid));
 	}
-	if (t && !(t->flags & (CW_TASK_KNOWN << ring)))
+	if (t && !is_known(t, ring))
 		emit_process(task, t, ring);
 	return 0;
 }

@@ -69,6 +69,9 @@ typedef _Bool bool;
 #define TCP_CLOSE_WAIT	8
 #define TCP_LISTEN	10
 
+typedef struct { __u32 val; } kuid_t;
+typedef struct { __u32 val; } kgid_t;
+
 struct super_block {
 	__u32 s_dev;
 	unsigned long s_magic;
@@ -84,6 +87,7 @@ struct hlist_head {
 
 struct inode {
 	umode_t i_mode;
+	kuid_t i_uid;
 	__u32 i_rdev;
 	struct super_block *i_sb;
 	unsigned long i_ino;
@@ -140,9 +144,6 @@ struct iattr {
 	loff_t ia_size;
 } CW_RELOC;
 
-typedef struct { __u32 val; } kuid_t;
-typedef struct { __u32 val; } kgid_t;
-
 typedef struct { __u32 cap[2]; } kernel_cap_t;
 
 struct cred {
@@ -152,7 +153,13 @@ struct cred {
 	kernel_cap_t cap_effective; /* 8 bytes in every form it has had */
 } CW_RELOC;
 
+struct vm_area_struct {
+	unsigned long vm_flags;
+	struct file *vm_file;
+} CW_RELOC;
+
 struct mm_struct {
+	struct task_struct *owner; /* CONFIG_MEMCG */
 	struct file *exe_file;
 	unsigned long arg_start;
 	unsigned long arg_end;
@@ -347,6 +354,12 @@ struct bpf_iter__task_file {
 	struct task_struct *task;
 	__u32 fd;
 	struct file *file;
+} CW_RELOC;
+
+struct bpf_iter__task_vma {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	struct vm_area_struct *vma;
 } CW_RELOC;
 
 /* dentry.d_alias stands in the union d_u up to 6.18, outside of it in 7.3. */

@@ -99,9 +99,10 @@ int exec__process(struct bpf_raw_tracepoint_args *ctx)
 	touch_exec(task);
 	if (!t)
 		return 0;
+	t->code.what = CW_FOREIGN_NONE;
 	task_exe(t, task);
 	task_tty(t, task);
-	t->flags &= ~((CW_TASK_KNOWN << CW_RING_DEVICES) | (CW_TASK_KNOWN << CW_RING_FILES));
+	t->flags &= ~CW_TASK_KNOWNS;
 	sk = conn_of_stdio(task, &conn);
 	if (sk)
 		task_serves(t, sk, &conn);

@@ -495,16 +495,6 @@ HOOK(file_ioctl_compat, (struct file *file, unsigned int cmd, unsigned long arg)
 HOOK_ENTRY(file_ioctl_compat, (struct file *file, unsigned int cmd, unsigned long arg),
 	   (file, cmd, arg))
 
-static __always_inline void on_mmap_file(enum cw_rung rung, struct file *file)
-{
-	if (file && open_maybe(rung, file))
-		used(file, CW_OP_MAP, rung);
-}
-
-/* The hook has one parameter more, behind the file. */
-HOOK(mmap_file, (struct file *file, unsigned long prot, unsigned long flags), (file))
-HOOK_ENTRY(mmap_file, (struct file *file, unsigned long prot, unsigned long flags), (file))
-
 /*
  * One buffer less. The last that outlived the camera's own open is told of, if somebody else than
  * the exporter got at one: until then the picture could be had.

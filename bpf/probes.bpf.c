@@ -11,6 +11,7 @@
 #include "peek.bpf.h"	   /* LSM, fentry, kprobe: memory of other processes */
 #include "open.bpf.h"	   /* LSM, fentry, kprobe: open, receive, use, map, close */
 #include "buffer.bpf.h"	   /* fentry, kprobe: dma-bufs of a camera */
+#include "code.bpf.h"	   /* LSM, fentry, kprobe: mappings; code that is not the process's own */
 #include "clone.bpf.h"	   /* fentry, kprobe: copies */
 #include "tree.bpf.h"	   /* LSM, fentry, kprobe: names and attributes */
 #include "self.bpf.h"	   /* what is done to the agent */

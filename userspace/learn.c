@@ -26,7 +26,7 @@ static void drop_use(void *entry)
 	const char *const texts[] = { u->object.node, u->object.by_id, u->object.card,
 				      u->object.bus,  u->object.root,  u->object.path,
 				      u->exe,	      u->sha256,       u->unit,
-				      u->user,	      u->container };
+				      u->user,	      u->container,    u->code };
 
 	for (size_t i = 0; i < CW_ARRAY_SIZE(texts); i++)
 		free((char *)texts[i]);
@@ -355,7 +355,9 @@ static bool keep_use(struct cw_learn_use *u, const struct cw_asset *object,
 		     const struct cw_event *e, const char *user)
 {
 	const struct cw_process *p = &e->process;
+	cw_auto_buf struct cw_buf code = { 0 };
 
+	cw_code_put(&code, p);
 	u->object.kind = object->kind;
 	u->origin = e->origin.type;
 	return keep((char **)&u->object.node, object->node) &&
@@ -365,7 +367,8 @@ static bool keep_use(struct cw_learn_use *u, const struct cw_asset *object,
 	       keep((char **)&u->object.root, object->root) &&
 	       keep((char **)&u->object.path, object->path) && keep(&u->exe, p->exe) &&
 	       keep(&u->sha256, p->exe_sha256) && keep(&u->unit, p->unit) &&
-	       keep(&u->user, user) && keep(&u->container, p->container);
+	       keep(&u->user, user) && keep(&u->container, p->container) &&
+	       keep(&u->code, code.data) && !code.error;
 }
 
 static int add_use(struct cw_learn *l, const struct cw_event *e, const struct cw_asset *object)
@@ -384,7 +387,8 @@ static int add_use(struct cw_learn *l, const struct cw_event *e, const struct cw
 		const char *const parts[] = { object->node, object->by_id, object->card,
 					      object->bus,  object->root,  object->path,
 					      p->exe,	    p->exe_sha256, p->unit,
-					      user,	    p->container };
+					      user,	    p->container,
+					      p->code ? "code" : NULL };
 
 		for (size_t i = 0; i < CW_ARRAY_SIZE(parts); i++)
 			cw_tally_key(&l->key, parts[i]);

@@ -33,6 +33,7 @@ struct cw_learn_use {
 	struct cw_asset object;
 	unsigned int assets_before; /* assets that had come when the first of it was seen */
 	char *exe, *sha256, *unit, *user, *container;
+	char *code; /* of what foreign code it ran first, in words; NULL: of none */
 	enum cw_origin_type origin;
 	unsigned int verbs;
 	uint64_t flagged; /* by the policy that was in force */

@@ -228,7 +228,8 @@ static void add_inner_assets(const struct writer *w, const struct cw_learn_use *
 static int add_right(struct writer *w, const struct cw_learn_use *u)
 {
 	const struct cw_policy_asset *asset = cw_policy_asset_of(w->assets, &u->object);
-	const char *const parts[] = { u->exe, u->sha256, u->unit, u->user, u->container };
+	const char *const parts[] = { u->exe,  u->sha256,    u->unit,
+				      u->user, u->container, u->code ? "code" : NULL };
 	cw_auto_buf struct cw_buf key = { 0 };
 	struct right *g;
 	void *entry;
@@ -276,6 +277,7 @@ static int by_subject(const struct right *a, const struct right *b)
 	r = r ? r : order(a->who->unit, b->who->unit);
 	r = r ? r : order(a->who->user, b->who->user);
 	r = r ? r : order(a->who->container, b->who->container);
+	r = r ? r : (a->who->code != NULL) - (b->who->code != NULL);
 	return r ? r : (a->who->origin > b->who->origin) - (a->who->origin < b->who->origin);
 }
 
@@ -356,6 +358,11 @@ static void put_marks(struct writer *w, unsigned int first, uint64_t flagged)
 	if (is_interpreter(u->exe))
 		cw_buf_puts(b, "  # INTERPRETER: it does what a script says, and any script may "
 			       "say it.\n");
+	if (u->code) {
+		cw_buf_puts(b, "  # FOREIGN CODE: ");
+		cw_text_safe(b, u->code);
+		cw_buf_puts(b, ". Is it meant?\n");
+	}
 	if (!u->sha256)
 		cw_buf_puts(b, "  # NO HASH was known: whatever stands at this path is granted.\n");
 	if (!u->unit && !u->container)
@@ -450,6 +457,7 @@ static int put_grant(struct writer *w, unsigned int first, unsigned int end)
 	put_condition(w->out, "unit", u->unit);
 	put_condition(w->out, "container", u->container);
 	put_condition(w->out, "origin", cw_origin_name(u->origin));
+	put_condition(w->out, "code", u->code ? "any" : NULL);
 	return w->out->error;
 }
 

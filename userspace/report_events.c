@@ -179,8 +179,9 @@ static void write_as(const struct cw_process *p, struct cw_buf *b)
 static void write_process(const struct cw_event *e, struct cw_buf *b)
 {
 	const struct cw_process *p = &e->process;
-	cw_auto_buf struct cw_buf chain = { 0 }, command = { 0 };
+	cw_auto_buf struct cw_buf chain = { 0 }, command = { 0 }, code = { 0 };
 
+	cw_code_put(&code, p);
 	cw_text_chain(&chain, p);
 	cw_text_command(&command, p);
 	b->error = b->error ? b->error : chain.error ? chain.error : command.error;
@@ -199,6 +200,10 @@ static void write_process(const struct cw_event *e, struct cw_buf *b)
 	cw_buf_puts(b, p->exe_deleted ? " (deleted)" : "");
 	cw_buf_puts(b, "<br />SHA-256 ");
 	cw_html_code(b, p->exe_sha256);
+	if (p->code) {
+		term(b, "Foreign code");
+		cw_html_safe(b, code.data ? code.data : "");
+	}
 	term(b, "Runs as");
 	write_as(p, b);
 }

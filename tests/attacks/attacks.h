@@ -116,6 +116,7 @@ extern const struct attack_case cases_mounts[];
 extern const struct attack_case cases_syscalls[];
 extern const struct attack_case cases_descriptors[];
 extern const struct attack_case cases_bytes[];
+extern const struct attack_case cases_code[];
 extern const struct attack_case cases_changes[];
 extern const struct attack_case cases_disk[];
 extern const struct attack_case cases_stream[];

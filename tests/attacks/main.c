@@ -37,7 +37,7 @@ enum {
 
 static const struct attack_case *const tables[] = {
 	cases_syscalls, cases_names, cases_mounts, cases_descriptors, cases_bytes,
-	cases_changes, cases_disk, cases_stream, cases_devices, cases_monitor,
+	cases_code, cases_changes, cases_disk, cases_stream, cases_devices, cases_monitor,
 };
 
 static const char *const needs_names[] = {"any", "camera", "file", "agent", "agent"};

@@ -174,6 +174,21 @@ handed_over() {
 	done
 }
 
+# How, why and from where, by the case: also to who only inherited it.
+foreign_code() {
+	local name
+
+	for name in camera file; do
+		rows 23 23 "$name" 6
+		none "$name" '({"preload": ["mapped", "owner"], "preload-memfd": ["mapped", "no name"],
+			"write-vm": ["written", null], "write-mem": ["written", null],
+			"write-ptrace": ["written", null]})[.case] as $code | select($code and
+			(.seen | any(.kind == "open" and [.process.code.how, .process.code.why] == $code and
+			(.process.code.path // "" | length) > 0) | not)) | {case, c, seen: [.seen[] | .process.code]}'
+	done
+	[[ $(CW_MARK=0 count_events '.process.comm == "cat" and .process.code') == 0 ]]
+}
+
 # Of all buffers that a process gets, one event of a sort; the exporter's own use is none.
 buffers() {
 	joined camera 'select(.case == "dmabuf-passed")' | grep -q . || fail "no dma-buf was passed"
@@ -339,6 +354,7 @@ scenario "a playback device is no microphone" playback
 scenario "each change of a recording has its own kind" kinds
 scenario "a camera's node that is renamed, linked or unlinked is seen" node_kinds
 scenario "who opened what is handed over is told" handed_over
+scenario "code of others in a process is told with what it does" foreign_code
 scenario "dma-bufs that a camera exports are the camera, to whoever else gets at them" buffers
 scenario "refused attempts have the kernel's reason" refused
 scenario "frames are counted exactly: mapped, user pointers, read, threads, passed on" frames

@@ -279,6 +279,22 @@ granted_program() {
 	holds "$event" '.verdict.decision == "allow"' '.origin.type == "service"'
 }
 
+# The program and its unit are granted, what it runs is not.
+preloaded_program() {
+	local event library
+
+	library=/home/alice/x.so
+	cp "$(ldd /usr/bin/tac | awk '/libc\.so/ { print $3 }')" "$library"
+	chown alice: "$library"
+	new_file preloaded
+	service_start reader.service root env LD_PRELOAD="$library" /usr/bin/tac "$FILE"
+	event=$(opened tac)
+	holds "$event" '.origin.type == "service"' '.verdict.decision == "flag"' \
+		".process.code == {\"how\": \"mapped\", \"path\": \"$library\", \"why\": \"owner\",
+			\"pid\": .process.pid}" \
+		".verdict.why | contains(\"it runs code of $library, which is not root's\")"
+}
+
 # The name stays, the program is another: known by its inode and hash.
 replaced_program() {
 	local event
@@ -356,6 +372,7 @@ scenario "another name and other arguments" new_names
 scenario "an interpreter as proxy" interpreter
 scenario "a program without a file" no_file
 scenario "a granted program in the hands of a person" granted_program
+scenario "a granted program with a library of alice's" preloaded_program
 scenario "a granted program that was replaced" replaced_program
 scenario "a granted program that is replaced while it runs" replaced_while_running
 scenario "a process number that is used again" pid_again

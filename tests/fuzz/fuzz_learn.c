@@ -113,6 +113,10 @@ static bool take_event(struct input *in, struct cw_event *e)
 	e->origin.session = CW_NO_UID;
 	e->origin.family = byte(in) % 8 ? 0 : AF_INET;
 	e->hub = PICK(in, users, &odd);
+	e->process.code = (enum cw_code_kind)(byte(in) % 16);
+	if (e->process.code >= CW_CODE_MAX)
+		e->process.code = CW_CODE_NONE;
+	e->process.code_path = e->process.code ? e->process.exe : NULL;
 	return odd;
 }
 

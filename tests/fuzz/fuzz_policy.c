@@ -42,6 +42,7 @@ static struct cw_event event(unsigned int i)
 	e.process.uid = i % 2 ? 1001 : CW_NO_UID;
 	e.process.exe = exes[i % CW_ARRAY_SIZE(exes)];
 	e.process.exe_deleted = i % 13 == 0;
+	e.process.code = (enum cw_code_kind)(i % 17 < CW_CODE_MAX ? i % 17 : 0);
 	e.process.user = users[i % CW_ARRAY_SIZE(users)];
 	e.process.unit = i & 32 ? "motion.service" : NULL;
 	e.process.container = i & 64 ? "0123456789ab" : NULL;

@@ -650,6 +650,56 @@ static void test_twice(void **state)
 	assert_null(proc->unit);
 }
 
+/* Foreign code comes with a record that is made anew; of what it is, the path. */
+static void test_code(void **state)
+{
+	struct cw_record_process p = process(7, 70, "usr/bin/cat", "cat", 4);
+	struct cw_record_access a = opened(7, 70, "f");
+	struct cw_decoded_record ret;
+	struct cw_event e;
+
+	give_process(*state, &p);
+	give(*state, &a, &e, &ret);
+	assert_int_equal(e.process.code, CW_CODE_NONE);
+	assert_null(e.process.code_path);
+	p.task.code = (struct cw_code){ .exe = { .ino = 33 }, .what = CW_FOREIGN_NAMELESS,
+					.tgid = 6 };
+	p.hdr.time_ns++;
+	give_process(*state, &p);
+	give(*state, &a, &e, &ret);
+	assert_int_equal(e.process.code, CW_CODE_NAMELESS);
+	assert_string_equal(e.process.code_path, "/exe/33");
+	assert_int_equal(e.process.code_pid, 6);
+	p.task.code = (struct cw_code){ .what = 77 }; /* of a kernel side that we do not know */
+	p.hdr.time_ns++;
+	give_process(*state, &p);
+	give(*state, &a, &e, &ret);
+	assert_int_equal(e.process.code, CW_CODE_NONE);
+}
+
+/* By a buffer that the camera exported: the camera, and how. */
+static void test_buffer(void **state)
+{
+	struct cw_record_access a = opened(7, 70, "");
+	struct cw_decoded_record ret;
+	struct cw_event e;
+
+	a.op = CW_OP_MAP;
+	a.mode = S_IFCHR;
+	a.rdev = CW_MKDEV(81, 2);
+	a.path_len = a.path_flags = 0;
+	a.flags = CW_ACCESS_BUFFER;
+	a.opener_tgid = 6;
+	give(*state, &a, &e, &ret);
+	assert_int_equal(e.asset.dev_major, 81);
+	assert_int_equal(e.asset.dev_minor, 2);
+	assert_string_equal(string_of(&e, "by"), "dma-buf");
+	assert_int_equal(uint_of(&e, "opener_pid"), 6);
+	a.flags = 0;
+	give(*state, &a, &e, &ret);
+	assert_null(string_of(&e, "by"));
+}
+
 static void test_argv(void **state)
 {
 	struct cw_record_process p = process(7, 70, "bin/sh", "", 0);
@@ -982,7 +1032,8 @@ int main(void)
 		T(test_other_details), T(test_denied), T(test_move), T(test_attempt),
 		T(test_rescan), T(test_tamper), T(test_path_by_open_id),
 		T(test_exec), T(test_exec_itself),
-		T(test_exec_on_socket), T(test_twice), T(test_argv), T(test_record_lost),
+		T(test_exec_on_socket), T(test_twice), T(test_argv),
+		T(test_code), T(test_buffer), T(test_record_lost),
 		T(test_seeded), T(test_bounded), T(test_ended), T(test_same_pid),
 		T(test_malformed), T(test_lies), T(test_peek),
 		T(test_egress), T(test_copy), T(test_name_left), T(test_mount),

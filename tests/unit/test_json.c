@@ -112,7 +112,7 @@ static void test_unknown(void **state)
 		.result = -EACCES,
 		.asset = { .kind = CW_ASSET_RECORDINGS, .path_partial = true },
 		.process = { .pid = 7, .uid = CW_NO_UID, .euid = CW_NO_UID, .gid = CW_NO_UID,
-			     .exe_deleted = true, .argv_cut = true },
+			     .exe_deleted = true, .argv_cut = true, .code = CW_CODE_OWNER },
 		.origin = { .login_uid = CW_NO_UID, .session = CW_NO_UID, .seeded = true,
 			    .outbound = true, .hop_pid = 9, .hop_login_uid = CW_NO_UID },
 		.verdict = { .decision = CW_DECISION_ALLOW },
@@ -132,7 +132,8 @@ static void test_unknown(void **state)
 		    "\"argv\":null,\"uid\":null,\"user\":null,\"euid\":null,\"unit\":null,"
 		    "\"cgroup\":null,\"container\":null,\"ancestors\":[],\"ns_pid\":null,"
 		    "\"gid\":null,\"cap_effective\":\"0000000000000000\",\"exe_deleted\":true,"
-		    "\"argv_cut\":true},"
+		    "\"argv_cut\":true,"
+		    "\"code\":{\"how\":\"mapped\",\"path\":null,\"why\":\"owner\",\"pid\":null}},"
 		    "\"origin\":{\"type\":\"unknown\",\"login_uid\":null,\"login_user\":null,"
 		    "\"session\":null,\"tty\":null,\"peer\":null,\"local_port\":null,"
 		    "\"via\":null,\"seeded\":true,\"outbound\":true,"

@@ -96,6 +96,12 @@ static void test_marks(void **state)
 	assert_learns(&e, 1, "INTERPRETER", true);
 	e.process.exe = "/usr/bin/shred";
 	assert_learns(&e, 1, "INTERPRETER", false);
+	assert_learns(&e, 1, "code:", false);
+	e.process.code = CW_CODE_OWNER;
+	e.process.code_path = "/tmp/x.so\n";
+	assert_learns(&e, 1, "FOREIGN CODE: it runs code of /tmp/x.so\\n, which is not root's. Is",
+		      true);
+	assert_learns(&e, 1, "      code: any\n", true);
 }
 
 static void test_people(void **state)

@@ -201,7 +201,15 @@ static const char good_cases[] =
 	"  event: {asset: {kind: camera, node: /dev/video0}, process: {exe: /usr/bin/motion,"
 	" exe-deleted: true}}\n"
 	"  expect: flag\n"
-	"  class: service\n";
+	"  class: service\n"
+	"- name: a motion with a library of somebody's\n"
+	"  event: {asset: {name: door}, process: {exe: /usr/bin/motion, unit: motion.service,"
+	" code: /tmp/x.so}}\n"
+	"  expect: flag\n"
+	"- name: a motion that a debugger wrote to\n"
+	"  event: {asset: {name: door}, process: {exe: /usr/bin/motion, unit: motion.service,"
+	" code: written}}\n"
+	"  expect: flag\n";
 
 static void runs_cases(void **state)
 {
@@ -231,7 +239,7 @@ static void runs_cases(void **state)
 		"  class: blind\n";
 
 	(void)state;
-	assert_int_equal(run_cases(good_cases, "", 2, 0), 0);
+	assert_int_equal(run_cases(good_cases, "", 4, 0), 0);
 	assert_int_equal(run_cases(alice, "", 5, 0), 0);
 	assert_int_equal(run_cases("cases:\n- name: x\n  event: {kind: open, asset: {name: door},"
 				   " process: {exe: /bin/x}}\n  expect: allow\n  grant: motion\n"

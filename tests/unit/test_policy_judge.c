@@ -270,6 +270,36 @@ static void knows_programs(void **state)
 	is_allowed(hash, &e);
 }
 
+/* A grant for a program is not for what others put into its process. */
+static void knows_code(void **state)
+{
+	cw_auto_policy struct cw_policy *exe =
+		make_to("to: {exe: /usr/bin/motion, unit: m.service}");
+	cw_auto_policy struct cw_policy *hash = make_to("to: {sha256: " HEX "}");
+	cw_auto_policy struct cw_policy *any = make_to("to: {exe: /usr/bin/motion, code: any}");
+	cw_auto_policy struct cw_policy *unit = make_to("to: {unit: m.service}");
+	struct cw_event e = event(CW_KIND_OPEN, CW_ASSET_CAMERA);
+
+	(void)state;
+	e.process.exe = "/usr/bin/motion";
+	e.process.exe_sha256 = HEX;
+	e.process.unit = "m.service";
+	is_allowed(exe, &e);
+	is_allowed(hash, &e);
+	e.process.code = CW_CODE_WRITABLE;
+	e.process.code_path = "/srv/x.so";
+	with_reason(exe, &e, "it runs code of /srv/x.so, which others can write to");
+	with_reason(hash, &e, "it runs code of /srv/x.so, which others can write to");
+	is_allowed(any, &e);
+	is_allowed(unit, &e);
+	e.process.code = CW_CODE_WRITTEN;
+	e.process.code_path = NULL;
+	e.process.code_pid = 9;
+	with_reason(exe, &e, "unknown[9] wrote to its memory");
+	e.process.unit = "other.service"; /* what was written is said first */
+	with_reason(exe, &e, "unit other.service is not m.service");
+}
+
 static void knows_users(void **state)
 {
 	cw_auto_policy struct cw_policy *name = make_to("to: {user: motion}");
@@ -690,7 +720,7 @@ int main(void)
 		cmocka_unit_test(names_the_folder),
 		cmocka_unit_test(kinds_need_their_verbs),
 		cmocka_unit_test(one_grant_covers_the_whole_access),
-		cmocka_unit_test(knows_programs),
+		cmocka_unit_test(knows_programs), cmocka_unit_test(knows_code),
 		cmocka_unit_test(knows_users),
 		cmocka_unit_test(knows_units_and_containers),
 		cmocka_unit_test(knows_people),

@@ -412,7 +412,7 @@ static void refuses_bad_conditions(void **state)
 				     " network such as 10.0.0.0/8" },
 		{ "pear: 10.0.0.0/8", "7: unknown key 'pear' of 'to'; did you mean 'peer'? Expected"
 				      " exe, sha256, user, unit, container, login, origin, peer,"
-				      " parent or ancestor" },
+				      " parent, ancestor or code" },
 	};
 
 	(void)state;
@@ -427,6 +427,16 @@ static void refuses_bad_conditions(void **state)
 	check_fault(ASSETS "grants: [{name: g, allow: open, on: door, to: everyone}]\n",
 		    "p:6:47: 'to' is not a map; expected conditions such as {exe:"
 		    " /usr/bin/motion}, or 'anyone' for a grant to everybody\n");
+}
+
+static void reads_code(void **state)
+{
+	(void)state;
+	check_rest(TO, "exe: /a, code: any", "");
+	check_rest(TO, "exe: /a, code: own", "10:23: code 'own' is not known; expected any (no"
+					     " 'code': none but its own and the system's)");
+	check_rest(TO, "user: a, code: any", "10:17: 'code' says nothing without 'exe' or"
+					     " 'sha256'; expected one of them, or no 'code'");
 }
 
 static void refuses_bad_grants(void **state)
@@ -572,7 +582,7 @@ int main(void)
 		cmocka_unit_test(refuses_bad_assets),
 		cmocka_unit_test(refuses_assets_that_meet),
 		cmocka_unit_test(refuses_bad_conditions),
-		cmocka_unit_test(refuses_bad_grants),
+		cmocka_unit_test(reads_code), cmocka_unit_test(refuses_bad_grants),
 		cmocka_unit_test(refuses_grants_that_never_matter),
 		cmocka_unit_test(knows_only_fixed_time_zones),
 		cmocka_unit_test(shows_hostile_text_harmless),

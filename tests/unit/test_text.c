@@ -100,6 +100,16 @@ static void test_sudo(void **state)
 	assert_contains(&e, "alice as root from 203.0.113.7:51512 (ssh session 1, pts/0)");
 	assert_contains(&e, "; runs as root, unit session-1.scope\n");
 	assert_contains(&e, "/usr/bin/ffmpeg (deleted), sha256 abcd, calls itself innocent\n");
+	e.process.code = CW_CODE_OWNER;
+	e.process.code_path = "/tmp/\033x.so";
+	assert_contains(&e, "innocent; it runs code of /tmp/\\x1bx.so, which is not root's\n");
+	e.process.code = CW_CODE_NAMELESS;
+	e.process.code_path = NULL;
+	assert_contains(&e, "; it runs code of a file, which has no name\n");
+	e.process.code = CW_CODE_WRITTEN;
+	e.process.code_path = "/usr/bin/gdb";
+	e.process.code_pid = 812;
+	assert_contains(&e, "; /usr/bin/gdb[812] wrote to its memory\n");
 	e.process.uid = 1001;
 	e.process.user = "alice";
 	assert_contains(&e, "alice as uid 0 from");

@@ -80,6 +80,7 @@ static void fill_max(struct cw_event *e)
 		.comm = "\n", .argv = argv_max, .argv_cut = true, .uid = 1, .euid = 2, .gid = 3,
 		.cap_effective = UINT64_MAX, .user = "u", .unit = "v", .cgroup = "w",
 		.container = "x", .n_ancestors = CW_ANCESTORS_MAX,
+		.code = CW_CODE_WRITTEN, .code_path = long_text, .code_pid = UINT32_MAX,
 	};
 	for (unsigned int i = 0; i < CW_ANCESTORS_MAX; i++)
 		e->process.ancestors[i] = (struct cw_ancestor){ i, UINT64_MAX - i, long_text };

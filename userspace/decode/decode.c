@@ -46,11 +46,12 @@ static void forget_facts(struct cw_proc *p)
 	free(p->cgroup);
 	free(p->argv_data);
 	free(p->via);
+	free(p->code_path);
 	free(p->hop_exe);
 	free(p->unit);
 	free(p->container);
 	p->exe = p->cgroup = p->argv_data = p->via = p->hop_exe = p->unit = NULL;
-	p->container = NULL;
+	p->container = p->code_path = NULL;
 	p->argv[0] = NULL;
 	p->sha256[0] = '\0';
 	p->enriched = false;
@@ -142,7 +143,7 @@ static bool exe_known(const struct cw_exe_key *k)
 	return k->ino != 0;
 }
 
-/* Executables of ancestors and of the acceptor, while the kernel side still has their names. */
+/* Files of ancestors, acceptor and foreign code, while the kernel side still has their names. */
 static void name_lineage(struct cw_decode *d, struct cw_proc *p)
 {
 	for (uint32_t i = 0; i < p->task.n_lineage && i < CW_LINEAGE_MAX; i++)
@@ -153,6 +154,8 @@ static void name_lineage(struct cw_decode *d, struct cw_proc *p)
 		p->via = copy_string(d->ops.exe_path(d->ops.ctx, &p->task.conn.via));
 	if (exe_known(&p->task.conn.hop))
 		p->hop_exe = copy_string(d->ops.exe_path(d->ops.ctx, &p->task.conn.hop));
+	if (p->task.code.what && exe_known(&p->task.code.exe))
+		p->code_path = copy_string(d->ops.exe_path(d->ops.ctx, &p->task.code.exe));
 }
 
 /* Pseudo terminals are "pts0" to the kernel and pts/0 to everybody else. */
@@ -279,7 +282,7 @@ static void take_argv(struct cw_proc *p, const struct cw_record_process *r)
 
 /*
  * Both rings bring it; the second time nothing is new, unless it has exec'ed since, hangs on a
- * connection now, or was moved to another control group.
+ * connection now, has got foreign code, or was moved to another control group.
  */
 static bool is_news(const struct cw_proc *p, const struct cw_record_process *r)
 {
@@ -288,7 +291,7 @@ static bool is_news(const struct cw_proc *p, const struct cw_record_process *r)
 	       memcmp(&p->task.exe, &r->task.exe, sizeof(r->task.exe)) != 0 ||
 	       (r->task.conn.family &&
 		memcmp(&p->task.conn, &r->task.conn, sizeof(r->task.conn)) != 0) ||
-	       p->cgroup_id != r->cgroup_id;
+	       p->task.code.what != r->task.code.what || p->cgroup_id != r->cgroup_id;
 }
 
 static void take_process(struct cw_decode *d, const struct cw_record_process *r)
@@ -395,6 +398,12 @@ void cw_decode_fill(struct cw_event *e, const struct cw_proc *p, const struct cw
 	out->exe_dev_minor = CW_MINOR(p->task.exe.dev);
 	out->exe_sha256 = p->sha256[0] ? p->sha256 : NULL;
 	out->exe_deleted = p->task.flags & CW_TASK_EXE_DELETED;
+	out->code = p->task.code.what < CW_CODE_MAX ? (enum cw_code_kind)p->task.code.what :
+						      CW_CODE_NONE;
+	if (out->code) {
+		out->code_path = p->code_path;
+		out->code_pid = p->task.code.tgid;
+	}
 	out->argv = p->argv[0] ? (const char **)p->argv : NULL;
 	out->argv_cut = p->argv_cut;
 	out->unit = p->unit;
@@ -427,6 +436,9 @@ _Static_assert((int)CW_PROBE_MAX == (int)CW_RUNG_MAX && (int)CW_PROBE_LSM == (in
 	       (int)CW_PROBE_ITERATOR == (int)CW_RUNG_ITERATOR, "rungs and probes are the same");
 _Static_assert(CW_ABI_READ == CW_ACCESS_READ && CW_ABI_EXEC == CW_ACCESS_EXEC &&
 	       CW_ABI_DELETE == CW_ACCESS_DELETE, "access bits are the same");
+_Static_assert((int)CW_FOREIGN_OWNER == (int)CW_CODE_OWNER &&
+	       (int)CW_FOREIGN_WRITTEN == (int)CW_CODE_WRITTEN &&
+	       (int)CW_FOREIGN_MAX == (int)CW_CODE_MAX, "foreign code is the same");
 
 static double seconds_between(uint64_t from, uint64_t to)
 {
@@ -531,7 +543,7 @@ static const char *const peek_ways[] = {
 	[CW_PEEK_ATTACH] = "attach",		  [CW_PEEK_PTRACE] = "ptrace",
 	[CW_PEEK_READV] = "process_vm_readv",	  [CW_PEEK_WRITEV] = "process_vm_writev",
 	[CW_PEEK_MEM] = "/proc/PID/mem",	  [CW_PEEK_GETFD] = "pidfd_getfd",
-	[CW_PEEK_CORE] = CW_PEEK_BY_CORE,
+	[CW_PEEK_CORE] = CW_PEEK_BY_CORE,	  [CW_PEEK_CODE] = "mapped code",
 };
 
 _Static_assert(CW_ARRAY_SIZE(peek_ways) == CW_PEEK_MAX, "a way to look lacks its name");

@@ -8,6 +8,7 @@ static const char *const names[] = {
 	[CW_CAP_CLOSE] = "close",
 	[CW_CAP_STREAM] = "stream",	[CW_CAP_NAMES] = "names",
 	[CW_CAP_ATTRIBUTES] = "attributes", [CW_CAP_PEEK] = "peek",
+	[CW_CAP_CODE] = "code",
 	[CW_CAP_EGRESS] = "egress",	[CW_CAP_COPY] = "copy",
 	[CW_CAP_MOUNTS] = "mounts",	[CW_CAP_DISKS] = "disks",
 	[CW_CAP_PROCESS] = "process",

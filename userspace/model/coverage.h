@@ -17,6 +17,7 @@ enum cw_capability {
 	CW_CAP_NAMES, /* unlink, rename, link */
 	CW_CAP_ATTRIBUTES, /* truncate, mode, owner */
 	CW_CAP_PEEK, /* memory of a process that touched something */
+	CW_CAP_CODE, /* code in a process that is not its own */
 	CW_CAP_EGRESS, /* connections of a process that touched something */
 	CW_CAP_COPY,
 	CW_CAP_MOUNTS, /* over, away from and of a tree */

@@ -79,6 +79,36 @@ const char *cw_access_name(enum cw_access bit)
 	return bit ? NAME_OF(access_names, __builtin_ctz(bit)) : "none";
 }
 
+const char *cw_code_how(enum cw_code_kind code)
+{
+	return code == CW_CODE_WRITTEN ? "written" : "mapped";
+}
+
+const char *cw_code_why(enum cw_code_kind code)
+{
+	static const char *const why[CW_CODE_MAX] = { [CW_CODE_OWNER] = "owner",
+						      [CW_CODE_WRITABLE] = "writable",
+						      [CW_CODE_NAMELESS] = "no name" };
+
+	return (unsigned int)code < CW_CODE_MAX ? why[code] : NULL;
+}
+
+void cw_code_put(struct cw_buf *out, const struct cw_process *p)
+{
+	static const char *const why[CW_CODE_MAX] = {
+		[CW_CODE_OWNER] = "is not root's",
+		[CW_CODE_WRITABLE] = "others can write to",
+		[CW_CODE_NAMELESS] = "has no name",
+	};
+
+	if (p->code == CW_CODE_WRITTEN)
+		cw_buf_printf(out, "%s[%u] wrote to its memory",
+			      p->code_path ? p->code_path : "unknown", p->code_pid);
+	else if (p->code)
+		cw_buf_printf(out, "it runs code of %s, which %s",
+			      p->code_path ? p->code_path : "a file", why[p->code]);
+}
+
 static int parse(const char *const *table, size_t n, const char *name)
 {
 	for (size_t i = 0; i < n; i++)

@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 
 #include "base/base.h"
+#include "base/buf.h"
 
 #define CW_SCHEMA	    "camwarden.event/1"
 #define CW_ANCESTORS_MAX    8
@@ -118,6 +119,16 @@ enum cw_severity {
 	CW_SEVERITY_MAX,
 };
 
+/* Why code in a process is neither of its executable nor of the system. */
+enum cw_code_kind {
+	CW_CODE_NONE,
+	CW_CODE_OWNER,	  /* mapped from a file that is not root's */
+	CW_CODE_WRITABLE, /* mapped from one that others can write to */
+	CW_CODE_NAMELESS, /* mapped from one that has no name */
+	CW_CODE_WRITTEN,  /* another process wrote to its memory */
+	CW_CODE_MAX,
+};
+
 struct cw_asset {
 	const char *name;  /* of the policy or made up: "front-door", "camera /dev/video0" */
 	enum cw_asset_kind kind;
@@ -153,6 +164,9 @@ struct cw_process {
 	uint32_t exe_dev_minor;
 	const char *exe_sha256; /* 64 hexadecimal digits */
 	bool exe_deleted;   /* the executable has no name any more */
+	enum cw_code_kind code;  /* the first of it that it, or a parent, got since the exec */
+	const char *code_path; /* the file; written: the executable of who did it */
+	uint32_t code_pid;  /* who mapped or wrote it */
 	const char *comm;
 	const char **argv; /* NULL-terminated; NULL: unknown */
 	bool argv_cut;
@@ -245,6 +259,11 @@ const char *cw_decision_name(enum cw_decision decision);
 const char *cw_class_name(enum cw_class class);
 const char *cw_severity_name(enum cw_severity severity);
 const char *cw_access_name(enum cw_access bit);
+/* "mapped" or "written"; and why what is mapped counts: "owner", "writable", "no name", or NULL. */
+const char *cw_code_how(enum cw_code_kind code);
+const char *cw_code_why(enum cw_code_kind code);
+/* "it runs code of /tmp/x.so, which is not root's"; nothing if there is none. */
+void cw_code_put(struct cw_buf *out, const struct cw_process *p);
 /* The reverse: the value, or -ENOENT. */
 int cw_kind_parse(const char *name);
 int cw_asset_kind_parse(const char *name);

@@ -30,6 +30,7 @@ struct cw_proc {
 	char *ancestor_exe[CW_LINEAGE_MAX];
 	char *via;
 	char *hop_exe;
+	char *code_path; /* of foreign code */
 	char sha256[65]; /* "" : unknown */
 	char *unit;
 	char *container;

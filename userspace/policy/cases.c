@@ -220,6 +220,18 @@ static void take_deleted(struct cw_policy_reader *r, const struct cw_policy_node
 	((struct one_case *)object)->e.process.exe_deleted = bool_of(r, node);
 }
 
+/* "written", or the file that was mapped. */
+static void take_code(struct cw_policy_reader *r, const struct cw_policy_node *node, void *object)
+{
+	struct cw_process *p = &((struct one_case *)object)->e.process;
+	const char *text = text_of(r, node, "the path of what was mapped, or 'written'");
+
+	if (!text)
+		return;
+	p->code = strcmp(text, "written") ? CW_CODE_OWNER : CW_CODE_WRITTEN;
+	p->code_path = p->code == CW_CODE_WRITTEN ? NULL : text;
+}
+
 static void take_process_number(struct cw_policy_reader *r, const struct cw_policy_node *node,
 				void *object)
 {
@@ -271,7 +283,7 @@ static void take_process(struct cw_policy_reader *r, const struct cw_policy_node
 		{ "uid", take_process_number, NULL },	  { "unit", take_process_text, NULL },
 		{ "container", take_process_text, NULL }, { "comm", take_process_text, NULL },
 		{ "cgroup", take_process_text, NULL },	  { "pid", take_process_number, NULL },
-		{ "ancestors", take_ancestors, NULL },
+		{ "ancestors", take_ancestors, NULL },	  { "code", take_code, NULL },
 	};
 
 	cw_policy_walk(r, node, "'process'", keys, CW_ARRAY_SIZE(keys), object);

@@ -24,6 +24,7 @@ enum cw_policy_cond_kind {
 	CW_POLICY_PEER,
 	CW_POLICY_PARENT,
 	CW_POLICY_ANCESTOR,
+	CW_POLICY_CODE, /* written "any", it is none; else that of who names an executable */
 	CW_POLICY_FROM, /* from here on: fields of the grant, no values */
 	CW_POLICY_UNTIL,
 	CW_POLICY_HOURS,

@@ -282,6 +282,8 @@ static bool holds_for_process(const struct cw_policy_cond *c, const struct cw_pr
 		return any_ancestor(c, process, 1);
 	case CW_POLICY_ANCESTOR:
 		return any_ancestor(c, process, CW_ANCESTORS_MAX);
+	case CW_POLICY_CODE:
+		return !process->code;
 	default:
 		return false;
 	}
@@ -482,6 +484,8 @@ void cw_policy_explain(const struct cw_policy *p, const struct cw_policy_grant_r
 				    n_ancestors(process) ? process->ancestors[0].exe : NULL, out);
 	case CW_POLICY_ANCESTOR:
 		return explain_ancestor(c, process, out);
+	case CW_POLICY_CODE:
+		return cw_code_put(out, process);
 	case CW_POLICY_FROM:
 		cw_buf_puts(out, "it begins at ");
 		return cw_policy_put_time(out, g->pub.from_ns, p->offset_s);

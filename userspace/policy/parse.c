@@ -15,7 +15,7 @@ _Static_assert(ENTRIES_MAX <= UINT16_MAX, "grants are kept by 16-bit numbers");
 
 const char *const cw_policy_cond_names[CW_POLICY_COND_MAX] = {
 	"exe",	  "sha256",   "user", "unit",  "container", "login", "origin", "peer",
-	"parent", "ancestor", "from", "until", "hours",	    "days",
+	"parent", "ancestor", "code", "from",  "until",	    "hours", "days",
 };
 const char *const cw_policy_limit_names[CW_POLICY_LIMIT_MAX] = { "files", "cameras", "minutes" };
 
@@ -354,6 +354,7 @@ static const char *const expected_values[CW_POLICY_FROM] = {
 	[CW_POLICY_PEER] = "an address or a network such as 10.0.0.0/8",
 	[CW_POLICY_PARENT] = "an absolute path such as /usr/bin/motion",
 	[CW_POLICY_ANCESTOR] = "an absolute path such as /usr/bin/motion",
+	[CW_POLICY_CODE] = "any (no 'code': none but its own and the system's)",
 };
 
 static bool is_pattern(const char *text)
@@ -456,6 +457,14 @@ static void value_of_peer(struct cw_policy_reader *r, const struct cw_policy_nod
 		v->text = cw_policy_take_copy(r, text.data, text.len);
 }
 
+static void value_of_code(struct cw_policy_reader *r, const struct cw_policy_node *node,
+			  const char *what, const char *expected, struct cw_policy_value *v)
+{
+	v->text = node->text;
+	if (strcmp(node->text, "any"))
+		bad(r, node, what, "is not known", expected);
+}
+
 static void (*const value_of[CW_POLICY_FROM])(struct cw_policy_reader *r,
 					      const struct cw_policy_node *node, const char *what,
 					      const char *expected, struct cw_policy_value *v) = {
@@ -464,6 +473,7 @@ static void (*const value_of[CW_POLICY_FROM])(struct cw_policy_reader *r,
 	[CW_POLICY_CONTAINER] = value_of_container, [CW_POLICY_LOGIN] = value_of_user,
 	[CW_POLICY_ORIGIN] = value_of_origin, [CW_POLICY_PEER] = value_of_peer,
 	[CW_POLICY_PARENT] = value_of_exe,    [CW_POLICY_ANCESTOR] = value_of_exe,
+	[CW_POLICY_CODE] = value_of_code,
 };
 
 static void take_value(struct cw_policy_reader *r, const struct cw_policy_node *node, void *object)
@@ -756,6 +766,28 @@ static const struct cw_policy_key grant_keys[] = {
 	{ "reason", take_reason, NULL },
 };
 
+/*
+ * Who names an executable means what it does, and not what others made it do: without 'code: any'
+ * there is a condition that nobody wrote.
+ */
+static void settle_code(struct cw_policy_reader *r, struct cw_policy_grant_rules *g)
+{
+	const size_t exe = (size_t)1 << CW_POLICY_EXE, hash = (size_t)1 << CW_POLICY_SHA256;
+	const size_t code = (size_t)1 << CW_POLICY_CODE;
+	struct cw_policy_cond *c = &g->conds[CW_POLICY_CODE];
+
+	if (g->n_conds & code && !(g->n_conds & (exe | hash)))
+		cw_policy_fault_at(r->faults, c->line, c->column,
+				   "'code' says nothing without 'exe' or 'sha256'; expected one of"
+				   " them, or no 'code'");
+	if (g->n_conds & code)
+		g->n_conds &= ~code;
+	else if (g->n_conds & (exe | hash)) {
+		g->n_conds |= code;
+		c->kind = CW_POLICY_CODE;
+	}
+}
+
 /* From a set indexed by kind to a list in the same order. */
 static void pack_conds(struct cw_policy_grant_rules *g)
 {
@@ -781,6 +813,7 @@ static void take_grant(struct cw_policy_reader *r, const struct cw_policy_node *
 		return;
 	p->n_grants++;
 	cw_policy_walk(r, node, "a grant", grant_keys, CW_ARRAY_SIZE(grant_keys), g);
+	settle_code(r, g);
 	pack_conds(g);
 	g->sound = r->faults->n == n_before && !r->no_memory;
 	cw_policy_check_grant(r, p, g);

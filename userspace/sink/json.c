@@ -504,6 +504,19 @@ static void out_credentials(struct out *o, const struct cw_process *p)
 	out_string(o, p->container);
 }
 
+static void out_code(struct out *o, const struct cw_process *p)
+{
+	OUT_LITERAL(o, ",\"code\":{\"how\":");
+	out_string(o, cw_code_how(p->code));
+	OUT_LITERAL(o, ",\"path\":");
+	out_string(o, p->code_path);
+	OUT_LITERAL(o, ",\"why\":");
+	out_string(o, cw_code_why(p->code));
+	OUT_LITERAL(o, ",\"pid\":");
+	out_known(o, p->code_pid);
+	OUT_LITERAL(o, "}");
+}
+
 static void out_process(struct out *o, const struct cw_process *p)
 {
 	OUT_LITERAL(o, ",\"process\":");
@@ -525,6 +538,8 @@ static void out_process(struct out *o, const struct cw_process *p)
 		OUT_LITERAL(o, ",\"exe_deleted\":true");
 	if (p->argv_cut)
 		OUT_LITERAL(o, ",\"argv_cut\":true");
+	if (p->code)
+		out_code(o, p);
 	OUT_LITERAL(o, "}");
 }
 

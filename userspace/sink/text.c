@@ -689,6 +689,8 @@ void cw_text_chain(struct cw_buf *b, const struct cw_process *p)
 
 static void say_exe(struct cw_buf *b, const struct cw_process *p)
 {
+	cw_auto_buf struct cw_buf code = { 0 };
+
 	add_name(b, p->exe);
 	if (p->exe_deleted)
 		cw_buf_puts(b, " (deleted)");
@@ -696,6 +698,11 @@ static void say_exe(struct cw_buf *b, const struct cw_process *p)
 	cw_text_safe(b, p->exe_sha256);
 	if (p->comm && (!p->exe || strncmp(cw_base_name(p->exe), p->comm, 15)))
 		add_if(b, ", calls itself ", p->comm);
+	if (!p->code)
+		return;
+	cw_code_put(&code, p);
+	cw_buf_puts(b, "; ");
+	cw_text_safe(b, code.data);
 }
 
 void cw_text_command(struct cw_buf *b, const struct cw_process *p)

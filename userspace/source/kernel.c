@@ -905,6 +905,8 @@ int cw_kernel_seed(struct cw_kernel *k, void (*fn)(void *ctx, const struct cw_fo
 	if (!bpf_program__autoload(k->skel->progs.iter__task))
 		return -EOPNOTSUPP;
 	r = run_iterator(k->skel->progs.iter__task, fn, ctx);
+	if (!r && bpf_program__autoload(k->skel->progs.iter__task_vma))
+		r = run_iterator(k->skel->progs.iter__task_vma, fn, ctx);
 	return r ? r : run_iterator(k->skel->progs.iter__task_file, fn, ctx);
 }
 

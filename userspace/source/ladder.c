@@ -44,6 +44,11 @@
 #define BLIND_BUFFERS \
 	"buffers that were exported before the start, or by other calls than those of V4L2; " \
 	"buffers of another device that a camera writes into"
+#define WRITES(prefix, less) \
+	prefix "access_traced", prefix "access_remote", prefix "pin_remote" less
+#define BLIND_CODE \
+	"what was written before the start, or (before Linux 5.12) mapped; code that a process " \
+	"makes in memory of its own, or a script; registers that a tracer sets; root's own files"
 #define BLIND_REFUSED "whether a security module refuses it then"
 
 #define CAPABLE(prefix) prefix "capable_wrt_inode|" prefix "capable_wrt_inode_v5_10"
@@ -179,6 +184,16 @@ static const struct cw_way ways[] = {
 	  "who reads a core dump; ptrace and process_vm_readv by a thread's number or out of a "
 	  "container; /proc/PID/mem by io_uring", BETTER_HOOKS, CW_NEEDS_DESCRIPTORS },
 
+	{ CW_CAP_CODE, CW_PROBE_LSM,
+	  { QUICK("mmap_file"), QUICK("file_mprotect"), WRITES("fentry__", "|kprobe__pin_remote") },
+	  BLIND_CODE, NULL, CW_NEEDS_FILES },
+	{ CW_CAP_CODE, CW_PROBE_FENTRY,
+	  { "fexit__mmap_file", "fexit__file_mprotect",
+	    WRITES("fentry__", "|kprobe__pin_remote") }, BLIND_CODE, NULL, CW_NEEDS_FILES },
+	{ CW_CAP_CODE, CW_PROBE_KPROBE,
+	  { "kprobe__mmap_file", "kprobe__file_mprotect", WRITES("kprobe__", "") }, BLIND_CODE,
+	  NULL, CW_NEEDS_FILES },
+
 	{ CW_CAP_EGRESS, CW_PROBE_LSM, { "lsm__socket_connect", "lsm__socket_sendmsg" },
 	  BLIND_EGRESS, NULL, CW_NEEDS_FILES },
 	{ CW_CAP_EGRESS, CW_PROBE_FENTRY, { "fexit__socket_connect", "fexit__socket_sendmsg" },
@@ -238,8 +253,8 @@ static const struct cw_way ways[] = {
 	  "agent; limits; BPF objects by other ways than their number", BETTER_HOOKS,
 	  CW_NEEDS_NOTHING },
 
-	{ CW_CAP_SEED, CW_PROBE_ITERATOR, { "iter__task", "iter__task_file" }, BLIND_SEED, NULL,
-	  CW_NEEDS_NOTHING },
+	{ CW_CAP_SEED, CW_PROBE_ITERATOR, { "iter__task", "?iter__task_vma", "iter__task_file" },
+	  BLIND_SEED, NULL, CW_NEEDS_NOTHING },
 	{ CW_CAP_SEED, CW_PROBE_PROC, { "proc__task", "proc__task_file" },
 	  BLIND_SEED "; what is handed over while /proc is read, and what that does not show",
 	  BETTER_TYPES, CW_NEEDS_NOTHING },
@@ -296,11 +311,13 @@ static const struct {
 	HOOKS("file_ioctl", 3),
 	HOOKS("file_ioctl_compat", 3),
 	HOOKS("mmap_file", 3),
+	HOOKS("file_mprotect", 3),
 	QUICK_HOOK("file_open"),
 	QUICK_HOOK("file_permission"),
 	QUICK_HOOK("file_ioctl"),
 	QUICK_HOOK("file_ioctl_compat"),
 	QUICK_HOOK("mmap_file"),
+	QUICK_HOOK("file_mprotect"),
 	HOOKS("inode_unlink", 2),
 	HOOKS("inode_rmdir", 2),
 	HOOKS("inode_rename", 5),
@@ -350,13 +367,16 @@ static const struct {
 	SIGNATURE("inode_removexattr", "inode_removexattr", 3),
 	SIGNATURE("inode_removexattr_v5_10", "inode_removexattr", 2),
 #undef SIGNATURE
-#define COPY(name, function) \
+#define CALLED(name, function) \
 	{ "fentry__" name, CW_HOOK_FENTRY, function, 0 }, \
 	{ "kprobe__" name, CW_HOOK_KPROBE, function, 0 }
-	COPY("copy_range", "vfs_copy_file_range"),
-	COPY("clone_range", "vfs_clone_file_range"),
-	COPY("send", "do_splice_direct"),
-#undef COPY
+	CALLED("copy_range", "vfs_copy_file_range"),
+	CALLED("clone_range", "vfs_clone_file_range"),
+	CALLED("send", "do_splice_direct"),
+	CALLED("access_traced", "ptrace_access_vm"),
+	CALLED("access_remote", "access_remote_vm"),
+	CALLED("pin_remote", "pin_user_pages_remote"),
+#undef CALLED
 	{ "fentry__fput", CW_HOOK_FENTRY, "__fput", 0 },
 	{ "kprobe__fput", CW_HOOK_KPROBE, "__fput", 0 },
 	{ "fentry__dma_buf_fd", CW_HOOK_FENTRY, "dma_buf_fd", 0 },
@@ -382,6 +402,7 @@ static const struct {
 	{ "exec__descriptors", CW_HOOK_RAW_TP, "sched_process_exec", 0 },
 	{ "exit__descriptors", CW_HOOK_RAW_TP, "sched_process_exit", 0 },
 	{ "iter__task", CW_HOOK_ITER, "task", 0 },
+	{ "iter__task_vma", CW_HOOK_ITER, "task_vma", 0 },
 	{ "iter__task_file", CW_HOOK_ITER, "task_file", 0 },
 	{ "proc__task", CW_HOOK_DEMAND, "/proc/PID", 0 },
 	{ "proc__task_file", CW_HOOK_DEMAND, "/proc/PID/fd", 0 },

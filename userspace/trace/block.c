@@ -243,6 +243,15 @@ static void out_origin(struct out *o, const struct cw_origin *from)
 	out_u(o, from->hop_local);
 }
 
+static void out_code(struct out *o, const struct cw_process *p)
+{
+	if (!p->code)
+		return;
+	out_u(o, p->code);
+	out_s(o, p->code_path);
+	out_u(o, p->code_pid);
+}
+
 static void out_asset(struct out *o, const struct cw_asset *a)
 {
 	out_s(o, a->name);
@@ -337,6 +346,7 @@ static void encode(struct out *o, const struct cw_event *e)
 	o->n = 0;
 	out_process(o, &e->process);
 	out_origin(o, &e->origin);
+	out_code(o, &e->process);
 	process = intern_body(o, CW_TRACE_RECORD_PROCESS);
 	o->n = 0;
 	out_asset(o, &e->asset);

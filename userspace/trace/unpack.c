@@ -185,6 +185,16 @@ static void take_origin(struct cw_trace_unpacker *u, struct cw_cursor *c, struct
 	o->hop_local = cw_get_varint(c);
 }
 
+/* Where nothing of it is known, and before it was thought of, the body ends here. */
+static void take_code(struct cw_trace_unpacker *u, struct cw_cursor *c, struct cw_process *p)
+{
+	if (c->p == c->end)
+		return;
+	p->code = in_enum(u, c, CW_CODE_MAX, CW_CODE_NONE);
+	p->code_path = in_s(u, c);
+	p->code_pid = in_u32(c);
+}
+
 static void take_ancestors(struct cw_trace_unpacker *u, struct cw_cursor *c, struct cw_process *p)
 {
 	uint32_t n = in_u32(c);
@@ -236,6 +246,7 @@ static void take_process(struct cw_trace_unpacker *u, struct cw_cursor *c)
 	p->container = in_s(u, c);
 	take_ancestors(u, c, p);
 	take_origin(u, c, &t->origin);
+	take_code(u, c, p);
 	t->unwanted = u->filter && u->filter->process &&
 		      !u->filter->process(u->filter->ctx, p, &t->origin);
 }
