@@ -455,6 +455,9 @@ __noinline int self_call(__u32 op, __u64 arg0, __u64 arg1, __s64 ret)
 		if (!ret)
 			clock_set(0, 0, CW_RUNG_TRACEPOINT);
 		break;
+	case CW_SYSCALL_PTRACE: /* or process_vm_readv and its twin: done to the agent */
+		process_tampered(CW_TAMPER_PTRACE, 0, 0, CW_RUNG_TRACEPOINT);
+		break;
 	}
 	return 0;
 }

@@ -487,9 +487,14 @@ static __always_inline int call_held(struct call *c, __u32 op)
 static __always_inline void call_peeked(__u32 tgid, __u32 way)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
+	bool agent = of_agent(tgid);
 
-	if (touched_maybe(tgid) && tgid != bpf_get_current_pid_tgid() >> 32 &&
-	    !BPF_CORE_READ(task, thread_pid, level))
+	if ((!agent && !touched_maybe(tgid)) || tgid == bpf_get_current_pid_tgid() >> 32 ||
+	    BPF_CORE_READ(task, thread_pid, level))
+		return;
+	if (agent)
+		self_call(CW_SYSCALL_PTRACE, 0, 0, 0);
+	else
 		peeked(tgid, way, CW_RUNG_TRACEPOINT, 0);
 }
 

@@ -102,6 +102,20 @@ by() {
 	count_is 1 ".process.pid == $BY and .detail.what == \"bpf link\""
 }
 
+@test "ptrace, and a look into the agent's memory: by whom" {
+	local attack what
+
+	attack=$("$(dirname "$CAMWARDEN")/attacks" --target "$POLICY" --agent "$CW_PID" \
+		self-attach self-memory)
+	while read -r what; do
+		jq -e .reached <<<"$what"
+		expect ".kind == \"tamper\" and .process.pid == $(jq .pid <<<"$what")"
+		is '.detail.what == "ptrace" and .asset.kind == "self" and .result == 0 and
+			.probe == "tracepoint" and .verdict.class == "tamper"'
+	done <<<"$attack"
+	count_is 2 '.kind == "tamper" and .detail.what == "ptrace"'
+}
+
 @test "killed: the next start tells since when nothing was watched, and what is open already" {
 	echo picture >"$REC/clip"
 	background tail -f "$REC/clip"

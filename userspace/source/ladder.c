@@ -250,7 +250,8 @@ static const struct cw_way ways[] = {
 	{ CW_CAP_SELF, CW_PROBE_TRACEPOINT,
 	  { SYS_EXIT, "tp__signal_generate", "?tp__module_load", "?tp__cgroup_freeze" },
 	  "who ended it: a signal is seen when it is on its way, and the record ends with the "
-	  "agent; limits; BPF objects by other ways than their number", BETTER_HOOKS,
+	  "agent; limits; a descriptor of it that is taken; ptrace by the number of a thread that "
+	  "is not the first; BPF objects by other ways than their number", BETTER_HOOKS,
 	  CW_NEEDS_NOTHING },
 
 	{ CW_CAP_SEED, CW_PROBE_ITERATOR, { "iter__task", "?iter__task_vma", "iter__task_file" },
