@@ -47,7 +47,7 @@ attack() {
 	: >"$RECORDINGS/done-$name"
 	cat "$RECORDINGS/done-$name"
 	wait_event ".kind == \"open\" and .process.comm == \"cat\" and
-		.asset.path == \"$RECORDINGS/done-$name\"" 30 >/dev/null
+		.asset.path == \"$RECORDINGS/done-$name\"" 30 >/dev/null || return
 	echo "$status" >"$RESULTS/$name.status"
 }
 
@@ -80,8 +80,8 @@ none() {
 brief='{case, row, pid: .c.pid, object: .c.object, result: .c.result, frames: .c.frames,
 	seen: [.seen[] | [.kind, .result, .detail]]}'
 
-camera_done() { attack camera /dev/video0 --all; [[ $(<"$RESULTS/camera.status") == 0 ]]; }
-file_done() { attack file "$CLIP" --all; [[ $(<"$RESULTS/file.status") == 0 ]]; }
+camera_done() { [[ $(<"$RESULTS/camera.status") == 0 ]]; }
+file_done() { [[ $(<"$RESULTS/file.status") == 0 ]]; }
 
 # rows FROM TO NAME: enough cases of these rows were tried, and each was seen and flagged.
 rows() {
@@ -337,6 +337,9 @@ mount -t ext4 "$(losetup -f --show "$IMAGE")" /mnt/image
 "$ATTACKS" --make /mnt/image/clip.mp4
 write_policy
 cw_start ${CW_RUNG:+--rung "$CW_RUNG"} --policy /run/policy.yaml || echo "# goes on, to show what fails"
+# Not a scenario: the others look at what came of it, whichever are asked for.
+attack camera /dev/video0 --all || echo "# goes on, to show what fails"
+attack file "$CLIP" --all || echo "# goes on, to show what fails"
 scenario "every attack on the camera does what it should" camera_done
 scenario "every attack on a recording does what it should" file_done
 scenario "camera: every name and every call of rows 1 to 13 is seen" camera_names
