@@ -4,7 +4,8 @@ def names: {
 	getppid: "any other system call (getppid)",
 	open_1: "open+close, depth 1", open_4: "open+close, depth 4", open_12: "open+close, depth 12",
 	dev_null: "open+close of /dev/null", read: "read", write: "write", ioctl: "ioctl",
-	mmap: "mmap+munmap", spawn: "fork+exec+exit of true", accept: "TCP connect+accept+close",
+	mmap: "mmap+munmap", kill: "kill with signal 0", peek: "process_vm_readv, one byte",
+	spawn: "fork+exec+exit of true", accept: "TCP connect+accept+close",
 	load: "tar, find and compile, three times",
 	allowed: "open+close, watched, allowed", flagged: "open+close, watched, flagged"
 };

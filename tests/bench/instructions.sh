@@ -1,11 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Usage: scripts/bench instructions [--kernel VERSION] [--rung RUNG]…
+# Usage: scripts/bench instructions [--kernel VERSION] [--rung RUNG]… [--write]
 #
 # Instructions that an operation costs, in a guest whose clock counts them (scripts/vm --icount):
 # without anything, with programs that do nothing on the hooks that the rung uses, and with
 # camwarden. A count repeats to about ten instructions, whatever else the machine does.
+#
+#   --write   put them into docs/coverage.md, too
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -15,6 +17,7 @@ cd "$(dirname "$0")/../.."
 # The hooks that each rung hangs on the measured operations (userspace/source/ladder.c).
 PROCESS="raw_tp/sched_process_fork raw_tp/sched_process_exec raw_tp/sched_process_exit"
 SECURITY="file_permission file_ioctl mmap_file"
+PTRACE="ptrace_access_check ptrace_access_check" # that of "peek" and that of "self"
 # hooks KIND PREFIX NAME…: KIND/PREFIX_NAME for each.
 hooks() {
 	local kind=$1 prefix=$2
@@ -26,17 +29,19 @@ hooks() {
 declare -A HOOKS=(
 	[lsm]="$(hooks fentry bpf_lsm_ file_open $SECURITY) fentry/__fput fexit/chrdev_open
 		lsm/d_instantiate lsm/inode_free_security lsm/sock_graft raw_tp/inet_sock_set_state
-		$PROCESS"
+		lsm/task_kill $(hooks lsm '' $PTRACE) $PROCESS"
 	[fentry]="$(hooks fexit security_ file_open $SECURITY) fentry/__fput fexit/chrdev_open
 		$(hooks fentry security_ d_instantiate inode_free sock_graft)
+		$(hooks fentry security_ task_kill) $(hooks fexit security_ $PTRACE)
 		raw_tp/inet_sock_set_state $PROCESS"
 	[kprobe]="$(hooks kprobe security_ file_open $SECURITY d_instantiate inode_free sock_graft)
+		$(hooks kprobe security_ task_kill $PTRACE)
 		kprobe/__fput kprobe/chrdev_open raw_tp/inet_sock_set_state $PROCESS"
 	[tracepoint]="tp_btf/sys_exit raw_tp/inet_sock_set_state $PROCESS $PROCESS"
 )
 RUNGS=(lsm fentry kprobe tracepoint)
 
-kernel=6.1 rungs=() guest='' operations=()
+kernel=6.1 rungs=() guest='' write='' operations=()
 
 parse() {
 	while (($#)); do
@@ -44,6 +49,7 @@ parse() {
 		-h | --help) cw_usage "$0"; exit 0 ;;
 		--kernel) cw_need_value "$1" $#; kernel=$2; shift ;;
 		--rung) cw_need_value "$1" $#; rungs+=("$2"); shift ;;
+		--write) write=yes ;;
 		--guest) guest=yes ;;
 		--operation) operations+=("$2"); shift ;;
 		*) cw_usage_error "unknown argument $1" ;;
@@ -162,7 +168,7 @@ in_guest() {
 # --- on the host --------------------------------------------------------------------------------
 
 measure() {
-	local options=(--kernel "$kernel" --icount --vivid none --no-sound --disk 64 --timeout 600)
+	local options=(--kernel "$kernel" --icount --vivid none --no-sound --disk 64 --timeout 1200)
 	local rung words=()
 
 	for rung in "${rungs[@]}"; do
@@ -171,8 +177,17 @@ measure() {
 	scripts/vm "${options[@]}" -- bash tests/bench/instructions.sh --guest "${words[@]}"
 }
 
+# write_document RESULT
+write_document() {
+	local table
+
+	table=$(jq -r -f tests/bench/coverage.jq <<<"$1")
+	TABLE=$table perl -0pi -e 's/(<!-- cost -->\n).*?(<!-- end of cost -->)/$1$ENV{TABLE}\n$2/s' \
+		docs/coverage.md
+}
+
 main() {
-	local lines
+	local lines result
 
 	parse "$@"
 	if [[ -n $guest ]]; then
@@ -182,8 +197,10 @@ main() {
 	bench_build operations empty
 	lines=$(measure) || { printf '%s\n' "$lines" >&2; exit 1; }
 	# What is no line of ours is a message of the guest's.
-	jq -R 'fromjson?' <<<"$lines" |
-		jq -s --arg kernel "$kernel" -f tests/bench/instructions.jq
+	result=$(jq -R 'fromjson?' <<<"$lines" |
+		jq -s --arg kernel "$kernel" -f tests/bench/instructions.jq)
+	[[ -z $write ]] || write_document "$result"
+	printf '%s\n' "$result"
 }
 
 main "$@"

@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,9 +20,11 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,6 +35,7 @@
 #define HELD 5
 
 static int dir, file, listener;
+static pid_t child; /* somebody to signal and to look into */
 static struct sockaddr_in address = { .sin_family = AF_INET };
 
 static void fail(const char *what)
@@ -122,6 +126,23 @@ static void do_mmap(void)
 	munmap(p, 4096);
 }
 
+static void do_kill(void)
+{
+	if (kill(child, 0))
+		fail("kill");
+}
+
+/* What is asked before it, is asked before ptrace and the like, too. */
+static void do_peek(void)
+{
+	static char theirs;
+	char mine;
+	struct iovec to = { &mine, 1 }, from = { &theirs, 1 };
+
+	if (process_vm_readv(child, &to, 1, &from, 1, 0) != 1)
+		fail("process_vm_readv");
+}
+
 static void do_spawn(void)
 {
 	char *const argv[] = { "true", NULL }, *const env[] = { NULL };
@@ -178,6 +199,8 @@ static const struct operation {
 	{ "write", do_write, 100, 20, 0 },
 	{ "ioctl", do_ioctl, 500, 20, 0 },
 	{ "mmap", do_mmap, 200, 20, 0 },
+	{ "kill", do_kill, 500, 20, 0 },
+	{ "peek", do_peek, 200, 20, 0 },
 	{ "spawn", do_spawn, 1, 40, 0 },
 	{ "accept", do_accept, 4, 20, 0 },
 	{ "allowed", do_allowed, 50, 20, 1 },
@@ -262,6 +285,14 @@ static void prepare(const char *path)
 	if (bind(listener, (void *)&address, sizeof(address)) || listen(listener, 16) ||
 	    getsockname(listener, (void *)&address, &size))
 		fail("listen");
+	child = fork();
+	if (child < 0)
+		fail("fork");
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
 }
 
 static int wanted(const struct operation *o, int argc, char **argv)
