@@ -59,15 +59,22 @@ open(sys.argv[1], "wb").write(out + footer + struct.pack("<I", zlib.crc32(footer
 
 # No verb ends but by itself, soon, and in 256 MiB; what it writes has no escape sequence in it.
 survives() {
-	local verb status
+	local verb status memory=262144
+	local verbs=("replay --all" "query --by login" report verify)
 
-	for verb in "replay --all" "query --by login" report learn verify "diff --policy none.yaml" \
-		"export --as csv" "replay --since 2026-11-24T04:37:00Z"; do
+	if grep -qF __asan_init "$camwarden"; then
+		# A sanitizer reserves more than any machine has. It takes its time, too, and these
+		# four have all of the reader.
+		memory=unlimited
+	else
+		verbs+=(learn "diff --policy none.yaml" "export --as csv"
+			"replay --since 2026-11-24T04:37:00Z")
+	fi
+	for verb in "${verbs[@]}"; do
 		status=0
 		# shellcheck disable=SC2086 # with its options
 		(
-			# A sanitizer reserves more than any machine has.
-			grep -qF __asan_init "$camwarden" || ulimit -v 262144
+			ulimit -v "$memory"
 			exec timeout 20 "$camwarden" $verb "$1"
 		) >out 2>&1 || status=$?
 		((status <= 3)) || { echo "$verb $1: $status"; tail -n 3 out; return 1; }

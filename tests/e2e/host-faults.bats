@@ -67,7 +67,7 @@ seen() {
 @test "no type information in the kernel: exit status 3 and what is needed" {
 	[[ -e /sys/kernel/btf/vmlinux ]] || skip "this kernel has none to take away"
 	run -3 unshare --mount sh -c 'mount -t tmpfs none /sys/kernel/btf && "$0" run' "$CAMWARDEN"
-	[[ $output == *"gives no type information"*"CONFIG_DEBUG_INFO_BTF=y"* ]]
+	[[ $output == *"does not describe its types"*"--btf FILE"*"CONFIG_DEBUG_INFO_BTF=y"* ]]
 }
 
 @test "a kernel that is too old: exit status 3 and what is needed" {

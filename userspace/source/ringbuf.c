@@ -141,8 +141,7 @@ int cw_ringbuf_consume(struct cw_ringbuf *r, int most,
 		release(r, pos);
 		released = pos;
 	}
-	/* A look in vain: the burst is over. */
-	if (r->window_size > WINDOW && !n && !cw_ringbuf_fill(r))
+	if (r->window_size > WINDOW && !cw_ringbuf_fill(r))
 		drop_window(r);
 	return step < 0 ? (int)step : n;
 }

@@ -3,7 +3,7 @@
  * Reads a BPF ring buffer through a small window that moves over it. libbpf maps the whole buffer,
  * twice: of a large one that is almost always empty the agent would hold every page, and the size
  * of a buffer would be paid for with resident memory. To move the window takes as long as to judge
- * some dozens of records, so all is mapped once a quarter of it waits, until a look finds nothing.
+ * some dozens of records, so all is mapped once a quarter of it waits, until nothing does.
  * Owns the mappings, not the map.
  */
 #ifndef CW_RINGBUF_H
