@@ -6,6 +6,6 @@
 # one access is one event.
 #
 # limit: 240
-# early
+# long
 
 exec env CW_HIDE_TYPES=yes CW_BOOTED=kprobe bash "$(dirname "$0")/vm-rungs.sh"

@@ -7,6 +7,7 @@
 #
 # vm: --vivid none --no-sound
 # limit: 200
+# early
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -7,7 +7,7 @@
 #
 # vm: --suite trixie --init tests/vm/systemd --vivid n_devs=1 --no-sound
 # limit: 240
-# early
+# long
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."
