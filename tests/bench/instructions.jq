@@ -6,7 +6,6 @@ def names: {
 	dev_null: "open+close of /dev/null", read: "read", write: "write", ioctl: "ioctl",
 	mmap: "mmap+munmap", kill: "kill with signal 0", peek: "process_vm_readv, one byte",
 	spawn: "fork+exec+exit of true", accept: "TCP connect+accept+close",
-	load: "tar, find and compile, three times",
 	allowed: "open+close, watched, allowed", flagged: "open+close, watched, flagged"
 };
 def signed: if . == null then null elif . >= 0 then "+\(.)" else tostring end;
@@ -28,7 +27,6 @@ def minus($a; $b): if $a == null or $b == null then null else $a - $b end;
 	}],
 	notes: ["Guest: Debian's \($kernel) on an emulated processor, ext4; unwatched files are on the file system that also has the watched trees.",
 		"Empty hooks: programs that return at once, on the hooks that the operations pass on this rung.",
-		"Packing, searching and compiling is what all processes do, the agent included.",
 		"Of watched opens, what the caller pays; the agent's own work is not in it.",
 		($rungs[] | "\(.): the agent slept and was woken \($all["wakeups:" + .].allowed) times in 2,000 watched, allowed opens; \($all["gaps:" + .].lost) records lost.")]
 }

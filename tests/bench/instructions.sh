@@ -90,27 +90,6 @@ guest_policy() {
 	END
 }
 
-# What a build does, on the measured file system: pack, search and compile. Everybody's instructions,
-# the agent's as well: the guest has one processor.
-guest_load() {
-	local tree=/mnt/disk/tree begin=${EPOCHREALTIME/[.,]/} _
-
-	for _ in 1 2 3; do
-		tar cf - -C "$tree" . | cat >/dev/null
-		find "$tree" -type f -exec head -c 1 {} + >/dev/null
-		gcc -c -O0 -D_GNU_SOURCE -I"$tree/userspace" -I"$tree/bpf" -o /dev/null \
-			"$tree/userspace/base/buf.c"
-	done
-	echo "{\"load\": $(((${EPOCHREALTIME/[.,]/} - begin) * 1000))}"
-}
-
-# The second of two, so that all is in memory.
-tell_load() {
-	((${#operations[@]})) && return
-	guest_load >/dev/null
-	tell "$1" "$(guest_load)"
-}
-
 guest_empty() {
 	local rung=$1 ready hooks
 
@@ -133,7 +112,6 @@ guest_agent() {
 	bench_start /run/events --policy /run/policy.yaml --rung "$rung"
 	tell "camwarden:$rung" "$("$BUILD/bench/operations" /mnt/disk "${operations[@]}")"
 	((${#operations[@]})) || guest_watched "$rung"
-	tell_load "camwarden:$rung"
 	bench_stop
 	tell "gaps:$rung" "{\"lost\": $GAPS}"
 }
@@ -154,11 +132,8 @@ in_guest() {
 	ip link set lo up
 	guest_root
 	guest_policy
-	mkdir /mnt/disk/tree
-	cp -r bpf userspace /mnt/disk/tree
 	tell nothing "$("$BUILD/bench/operations" /mnt/disk "${operations[@]}")"
 	((${#operations[@]})) || tell nothing "$("$BUILD/bench/operations" /mnt/disk allowed flagged)"
-	tell_load nothing
 	for rung in "${rungs[@]}"; do
 		guest_empty "$rung"
 		guest_agent "$rung"
