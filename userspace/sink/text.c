@@ -357,12 +357,15 @@ size_t cw_text_fit(const char *s, size_t len, size_t max, size_t *ret_columns)
 	unsigned int n;
 
 	for (; i < len; i += n) {
-		n = cw_json_utf8(s + i, &code);
-		width = n ? width_of(code) : 1;
+		n = width = 1;
+		if (s[i] < ' ' || s[i] > '~') { /* most is plain */
+			n = cw_json_utf8(s + i, &code);
+			width = n ? width_of(code) : 1;
+			n = n ? n : 1;
+		}
 		if (columns + width > max)
 			break;
 		columns += width;
-		n = n ? n : 1;
 	}
 	*ret_columns = columns;
 	return i;
