@@ -6,8 +6,7 @@
 # no microphone is not taken for one.
 #
 # vm: --vivid none --no-sound
-# limit: 200
-# early
+# limit: 300
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."
