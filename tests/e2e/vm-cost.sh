@@ -5,7 +5,7 @@
 # tests/bench/limits.json, in instructions, which do not wobble.
 #
 # vm: --icount --vivid none --no-sound --disk 64
-# limit: 150
+# limit: 300
 # early
 
 set -euo pipefail

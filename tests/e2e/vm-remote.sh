@@ -6,7 +6,7 @@
 # loopback; and nothing that a process says of itself (name, arguments, number) hides who it is.
 #
 # vm: --vivid none --no-sound
-# limit: 240
+# limit: 300
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."

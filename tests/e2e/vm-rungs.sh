@@ -9,7 +9,7 @@
 # $CW_RUNG: a lower one to ask for. $CW_HIDE_TYPES: the kernel's types are hidden, and are in a small
 # file instead. $CW_WRITE: a directory to write the coverage to instead.
 #
-# limit: 240
+# limit: 300
 # early
 
 set -euo pipefail

@@ -5,7 +5,7 @@
 # before it takes effect, and a hardened agent refuses it to all but process 1.
 #
 # vm: --vivid none --no-sound
-# limit: 240
+# limit: 300
 
 # shellcheck disable=SC2016 # jq's own variables
 set -euo pipefail

@@ -5,7 +5,7 @@
 # who was refused, how many frames were taken and from where the person came.
 #
 # vm: --vivid none --no-sound
-# limit: 150
+# limit: 300
 # early
 
 set -euo pipefail

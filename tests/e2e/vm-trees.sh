@@ -5,7 +5,7 @@
 # also when it does not stand where it came in by the time the agent looks.
 #
 # vm: --disk 64
-# limit: 120
+# limit: 300
 # early
 
 set -euo pipefail
