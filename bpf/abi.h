@@ -31,7 +31,6 @@
 #define CW_DUMPING	 (1ull << 32) /* in look_closer */
 #define CW_MARKS_LACK	 (1ull << 44)
 #define CW_TOUCHING	 (1ull << 56)
-#define CW_LOOK_NOW	 (~(CW_TOUCHING - CW_MARKS_LACK)) /* all but CW_MARKS_LACK */
 #define CW_NO_ASSET	 0xffffffffu
 #define CW_ASSET_MAYBE	 0xfffffffdu /* the agent decides, after what fanotify has told */
 #define CW_ASSET_BELOW	 0xfffffffbu /* a device or a file that has what is in a tree */

@@ -312,7 +312,7 @@ __noinline int fd_maybe(__u32 fd, __u32 tgid)
 	void *a, *b;
 	umode_t mode;
 
-	if (look_closer & CW_LOOK_NOW || touched_maybe(tgid) ||
+	if (look_closer || touched_maybe(tgid) ||
 	    !read_two(file, bpf_core_field_offset(struct file, f_inode),
 		      bpf_core_field_offset(struct file, f_path.dentry), block, &a, &b))
 		return true;

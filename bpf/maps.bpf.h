@@ -69,8 +69,8 @@ bool frames_by_ioctl = true; /* count ioctls: the V4L2 tracepoints are not attac
 /*
  * Not 0: that an inode has no mark says nothing. tree_gen - tree_clean, raised before the one and
  * lowered after the other; CW_TOUCHING while the agent touches; CW_DUMPING for each process that
- * dumps core; CW_MARKS_LACK when `inodes` was full, or where no hook marks a new inode with its
- * first name. One look instead of five.
+ * dumps core; CW_MARKS_LACK when `inodes` was full, or where files are looked at
+ * by hooks and none marks a new inode with its first name. One look instead of five.
  */
 __u64 look_closer = 0;
 /* Accesses that were judged and allowed, by cw_quiet_key() modulo size: they wake nobody. */

@@ -189,7 +189,8 @@ static void configure(struct probes_bpf *skel, const struct cw_ladder *l)
 	skel->rodata->kernel_types = l->types.kernel;
 	skel->rodata->can_wait = sysconf(_SC_NPROCESSORS_ONLN) > 1;
 	skel->rodata->io_complete_by_cqe = l->io_complete_by_cqe;
-	if (!cw_ladder_uses(l, "lsm__d_instantiate") &&
+	/* File hooks look for a mark alone; fd_maybe() asks for the folder in any case. */
+	if (!by_syscall(l, CW_CAP_OPEN) && !cw_ladder_uses(l, "lsm__d_instantiate") &&
 	    !cw_ladder_uses(l, "fentry__d_instantiate") &&
 	    !cw_ladder_uses(l, "kprobe__d_instantiate"))
 		skel->bss->look_closer = CW_MARKS_LACK;
