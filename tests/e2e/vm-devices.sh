@@ -18,7 +18,6 @@ cd "$(dirname "$0")/../.."
 . tests/e2e/lib.bash
 
 FRAMES=8
-CW_START_LIMIT=120
 CW_EVENT_LIMIT=30
 SESSION=/run/session
 

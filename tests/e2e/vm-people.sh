@@ -18,7 +18,6 @@ cd "$(dirname "$0")/../.."
 . tests/e2e/lib.bash
 
 # The processor may be shared with other machines.
-CW_START_LIMIT=120
 LATENCY_MS=100
 FRAMES=50
 STAMPS=/run/stamps

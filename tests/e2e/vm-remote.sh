@@ -17,7 +17,6 @@ cd "$(dirname "$0")/../.."
 # shellcheck source=tests/e2e/lib.bash
 . tests/e2e/lib.bash
 
-CW_START_LIMIT=120
 CW_EVENT_LIMIT=30
 
 write_policy() {

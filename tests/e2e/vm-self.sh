@@ -15,7 +15,6 @@ cd "$(dirname "$0")/../.."
 
 RECORDINGS=/run/recordings
 # Twice started, on a machine that others share.
-CW_START_LIMIT=100
 CASES=(self-stop self-tgkill self-pidfd self-sigio self-attach self-memory self-getfd self-limit
 	self-map self-map-write self-link self-policy self-trace self-replace)
 # What the event of a case has to say.

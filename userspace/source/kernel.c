@@ -403,18 +403,35 @@ static struct probes_bpf *open_probes(bool global_functions, struct bpf_object_o
 	return p;
 }
 
-/*
- * The object was read once, and is a megabyte of our own file: its pages need not stay in memory.
- * They are never written, and would come back by themselves (madvise(2), MADV_DONTNEED).
- */
-static void forget_object(const struct probes_bpf *p)
+/* The whole pages within `n` bytes at `p`: their first, and how many bytes in *ret_size. */
+static void *pages_within(const void *p, size_t n, size_t *ret_size)
 {
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin, end;
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t begin = ((uintptr_t)p + page - 1) & ~(page - 1), end = ((uintptr_t)p + n) & ~(page - 1);
 
-	begin = ((uintptr_t)p->skeleton->data + page - 1) & ~(page - 1);
-	end = ((uintptr_t)p->skeleton->data + p->skeleton->data_sz) & ~(page - 1);
-	if (begin < end)
-		madvise((void *)begin, end - begin, MADV_DONTNEED);
+	*ret_size = begin < end ? end - begin : 0;
+	return (void *)begin;
+}
+
+/*
+ * What need not stay in memory. The objects were read, if at all, once, and are megabytes of our
+ * own file: never written, they would come back by themselves (madvise(2), MADV_DONTNEED). The
+ * filter of inodes is the probes' alone: libbpf maps it because other variables are ours as well.
+ */
+static void give_memory_back(const struct probes_bpf *p)
+{
+	const void *objects[2];
+	size_t sizes[2], n;
+	void *pages;
+
+	objects[0] = probes_bpf__elf_bytes(&sizes[0]);
+	objects[1] = probes_v5_10_bpf__elf_bytes(&sizes[1]);
+	for (size_t i = 0; i < CW_ARRAY_SIZE(objects); i++) {
+		pages = pages_within(objects[i], sizes[i], &n);
+		madvise(pages, n, MADV_DONTNEED);
+	}
+	pages = pages_within(p->bss->inode_filter, sizeof(p->bss->inode_filter), &n);
+	munmap(pages, n);
 }
 
 int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors,
@@ -448,7 +465,7 @@ int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors,
 				      ladder->types.path);
 		goto fail;
 	}
-	forget_object(k->skel);
+	give_memory_back(k->skel);
 	r = open_rings(k);
 	if (!r)
 		r = attach_all(k, ladder, errors);
