@@ -25,10 +25,10 @@ static bool reserve(struct cw_buf *b, size_t more)
 
 	if (b->error)
 		return false;
+	if (b->cap - b->len > more)
+		return true;
 	while (cap - b->len <= more)
 		cap *= 2;
-	if (cap == b->cap)
-		return true;
 	data = realloc(b->data, cap);
 	if (!data) {
 		b->error = -ENOMEM;
@@ -56,6 +56,15 @@ void cw_buf_puts(struct cw_buf *b, const char *s)
 void cw_buf_putc(struct cw_buf *b, char c)
 {
 	cw_buf_add(b, &c, 1);
+}
+
+void cw_buf_pad(struct cw_buf *b, size_t n)
+{
+	if (!reserve(b, n))
+		return;
+	memset(b->data + b->len, ' ', n);
+	b->len += n;
+	b->data[b->len] = '\0';
 }
 
 void cw_buf_printf(struct cw_buf *b, const char *fmt, ...)

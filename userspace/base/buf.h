@@ -20,6 +20,7 @@ void cw_buf_free(struct cw_buf *b);
 void cw_buf_add(struct cw_buf *b, const void *data, size_t len);
 void cw_buf_puts(struct cw_buf *b, const char *s);
 void cw_buf_putc(struct cw_buf *b, char c);
+void cw_buf_pad(struct cw_buf *b, size_t n); /* adds n spaces */
 void cw_buf_printf(struct cw_buf *b, const char *fmt, ...) CW_PRINTF(2, 3);
 
 #define cw_auto_buf CW_CLEANUP(cw_buf_free)

@@ -10,6 +10,7 @@
  */
 #include <math.h>
 
+#include "base/calendar.h"
 #include "policy/compiled.h"
 
 #define BUCKETS	     1024 /* power of two */
@@ -18,7 +19,7 @@
 #define HOLDS_MAX    8192
 #define BEYOND_MAX   256 /* objects remembered beyond a limit, so that the count stays true */
 #define SAME_NS	     10000000ULL /* an open and what its close tells of it are no further apart */
-#define SECONDS_MAX  (366.0 * CW_POLICY_DAY_S)
+#define SECONDS_MAX  (366.0 * CW_DAY_S)
 #define NO_OBJECT    UINT64_MAX
 
 enum person_type { PERSON_LOGIN_UID, PERSON_LOGIN_NAME, PERSON_PROGRAM, PERSON_SHARED };

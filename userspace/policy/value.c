@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <arpa/inet.h>
 
+#include "base/calendar.h"
 #include "policy/value.h"
 
 #define YEAR_MIN 1970
@@ -84,32 +85,6 @@ int cw_policy_parse_offset(const char *s, int *ret_offset_s)
 	return 0;
 }
 
-/* Days since 1970 of a date of the Gregorian calendar, and back; years begin in March here. */
-static int64_t days_of(int64_t year, unsigned int month, unsigned int day)
-{
-	unsigned int in_year;
-	int64_t era;
-
-	year -= month <= 2;
-	era = year / 400;
-	in_year = (153 * (month + (month > 2 ? -3U : 9U)) + 2) / 5 + day - 1;
-	year -= era * 400;
-	return era * 146097 + year * 365 + year / 4 - year / 100 + in_year - 719468;
-}
-
-static void date_of(int64_t days, int64_t *ret_year, unsigned int *ret_month,
-		    unsigned int *ret_day)
-{
-	int64_t z = days + 719468, era = z / 146097, in_era = z - era * 146097;
-	int64_t year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
-	unsigned int in_year = (unsigned int)(in_era - (365 * year + year / 4 - year / 100));
-	unsigned int mp = (5 * in_year + 2) / 153;
-
-	*ret_day = in_year - (153 * mp + 2) / 5 + 1;
-	*ret_month = mp < 10 ? mp + 3 : mp - 9;
-	*ret_year = year + era * 400 + (*ret_month <= 2);
-}
-
 static bool take_date(const char **s, int64_t *ret_days)
 {
 	unsigned int year, month, day, got_month, got_day;
@@ -121,8 +96,8 @@ static bool take_date(const char **s, int64_t *ret_days)
 	if (year < YEAR_MIN || year > YEAR_MAX || month < 1 || month > 12 || day < 1 || day > 31)
 		return false;
 	/* A day that the month does not have comes back as another date. */
-	*ret_days = days_of(year, month, day);
-	date_of(*ret_days, &got_year, &got_month, &got_day);
+	*ret_days = cw_days_of(year, month, day);
+	cw_date_of(*ret_days, &got_year, &got_month, &got_day);
 	return got_year == year && got_month == month && got_day == day;
 }
 
@@ -159,7 +134,7 @@ int cw_policy_parse_time(const char *s, int offset_s, bool end, uint64_t *ret_ns
 	} else if (end) {
 		days++;
 	}
-	total = days * CW_POLICY_DAY_S + hour * 3600 + minute * 60 + second - offset_s;
+	total = days * CW_DAY_S + hour * 3600 + minute * 60 + second - offset_s;
 	if (total < 0)
 		return -EINVAL;
 	*ret_ns = (uint64_t)total * CW_NSEC_PER_SEC + fraction;
@@ -290,18 +265,19 @@ int cw_policy_parse_sha256(const char *s, char ret_hex[65])
 
 void cw_policy_put_time(struct cw_buf *b, uint64_t ns, int offset_s)
 {
-	int64_t local = (int64_t)(ns / CW_NSEC_PER_SEC) + offset_s;
-	int64_t days = local / CW_POLICY_DAY_S - (local % CW_POLICY_DAY_S < 0), year;
-	unsigned int in_day = (unsigned int)(local - days * CW_POLICY_DAY_S), month, day;
+	unsigned int minutes = (unsigned int)abs(offset_s) / 60;
+	char text[CW_CALENDAR_SECONDS + 6], *p;
 
-	date_of(days, &year, &month, &day);
-	cw_buf_printf(b, "%04lld-%02u-%02uT%02u:%02u:%02u", (long long)year, month, day,
-		      in_day / 3600, in_day / 60 % 60, in_day % 60);
-	if (offset_s)
-		cw_buf_printf(b, "%c%02d:%02d", offset_s < 0 ? '-' : '+', abs(offset_s) / 3600,
-			      abs(offset_s) / 60 % 60);
-	else
-		cw_buf_putc(b, 'Z');
+	p = cw_put_seconds(text, (int64_t)(ns / CW_NSEC_PER_SEC) + offset_s);
+	if (offset_s) {
+		*p++ = offset_s < 0 ? '-' : '+';
+		p = cw_put_padded(p, minutes / 60, 2);
+		*p++ = ':';
+		p = cw_put_padded(p, minutes % 60, 2);
+	} else {
+		*p++ = 'Z';
+	}
+	cw_buf_add(b, text, (size_t)(p - text));
 }
 
 void cw_policy_put_net(struct cw_buf *b, const struct cw_policy_net *net)
@@ -347,24 +323,24 @@ static int64_t floor_to(int64_t s, int64_t unit)
 
 int64_t cw_policy_window_start(enum cw_policy_window window, int64_t s, int offset_s)
 {
-	int64_t local = s + offset_s, week = 7 * CW_POLICY_DAY_S;
+	int64_t local = s + offset_s, week = 7 * CW_DAY_S;
 
 	if (window == CW_POLICY_HOUR)
 		return floor_to(local, 3600) - offset_s;
 	if (window == CW_POLICY_DAY)
-		return floor_to(local, CW_POLICY_DAY_S) - offset_s;
+		return floor_to(local, CW_DAY_S) - offset_s;
 	/* 1970 began on a Thursday; a week begins on Monday. */
-	return floor_to(local + 3 * CW_POLICY_DAY_S, week) - 3 * CW_POLICY_DAY_S - offset_s;
+	return floor_to(local + 3 * CW_DAY_S, week) - 3 * CW_DAY_S - offset_s;
 }
 
 unsigned int cw_policy_weekday(int64_t local_s)
 {
-	int64_t day = floor_to(local_s, CW_POLICY_DAY_S) / CW_POLICY_DAY_S;
+	int64_t day = floor_to(local_s, CW_DAY_S) / CW_DAY_S;
 
 	return (unsigned int)(((day + 3) % 7 + 7) % 7);
 }
 
 unsigned int cw_policy_minute_of_day(int64_t local_s)
 {
-	return (unsigned int)((local_s - floor_to(local_s, CW_POLICY_DAY_S)) / 60);
+	return (unsigned int)((local_s - floor_to(local_s, CW_DAY_S)) / 60);
 }

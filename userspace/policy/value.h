@@ -9,8 +9,6 @@
 
 #include "base/buf.h"
 
-#define CW_POLICY_DAY_S 86400
-
 enum cw_policy_window {
 	CW_POLICY_HOUR,
 	CW_POLICY_DAY,

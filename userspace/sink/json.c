@@ -5,6 +5,7 @@
  */
 #include <math.h>
 
+#include "base/calendar.h"
 #include "sink/json.h"
 
 struct out {
@@ -44,14 +45,6 @@ static char *format_u64(char *end, uint64_t v)
 		v /= 10;
 	} while (v);
 	return end;
-}
-
-/* `v` with exactly `width` digits. */
-static char *format_padded(char *p, uint64_t v, unsigned int width)
-{
-	for (unsigned int i = width; i > 0; i--, v /= 10)
-		p[i - 1] = (char)('0' + v % 10);
-	return p + width;
 }
 
 static void out_u64(struct out *o, uint64_t v)
@@ -127,7 +120,7 @@ static void out_double(struct out *o, double d)
 	if (d < 0 && (whole || milli))
 		OUT_LITERAL(o, "-");
 	out_u64(o, whole);
-	format_padded(t + 1, milli, 3);
+	cw_put_padded(t + 1, milli, 3);
 	out_add(o, t, sizeof(t));
 }
 
@@ -233,29 +226,10 @@ void cw_json_string(struct cw_buf *b, const char *s)
 
 size_t cw_json_time(uint64_t ns, char ret_text[CW_JSON_TIME_SIZE])
 {
-	uint64_t sec = ns / CW_NSEC_PER_SEC;
-	/* The calendar repeats every 400 years of 146097 days; years begin in March here. */
-	uint64_t days = sec / 86400 + 719468;
-	uint64_t era = days / 146097, doe = days % 146097;
-	uint64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-	uint64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-	uint64_t mp = (5 * doy + 2) / 153;
-	uint64_t month = mp < 10 ? mp + 3 : mp - 9;
-	char *p = ret_text;
+	char *p = cw_put_seconds(ret_text, (int64_t)(ns / CW_NSEC_PER_SEC));
 
-	p = format_padded(p, era * 400 + yoe + (month <= 2), 4);
-	*p++ = '-';
-	p = format_padded(p, month, 2);
-	*p++ = '-';
-	p = format_padded(p, doy - (153 * mp + 2) / 5 + 1, 2);
-	*p++ = 'T';
-	p = format_padded(p, sec / 3600 % 24, 2);
-	*p++ = ':';
-	p = format_padded(p, sec / 60 % 60, 2);
-	*p++ = ':';
-	p = format_padded(p, sec % 60, 2);
 	*p++ = '.';
-	p = format_padded(p, ns % CW_NSEC_PER_SEC, 9);
+	p = cw_put_padded(p, ns % CW_NSEC_PER_SEC, 9);
 	*p++ = 'Z';
 	*p = '\0';
 	return (size_t)(p - ret_text);

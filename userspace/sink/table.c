@@ -28,12 +28,6 @@ struct cw_table {
 
 /* ---- tables ---- */
 
-static void pad(struct cw_buf *b, size_t n)
-{
-	while (n--)
-		cw_buf_putc(b, ' ');
-}
-
 static void put_cell(struct cw_table *t, unsigned int i, const char *text, char color)
 {
 	static const char *const codes[CW_TABLE_COLOR_MAX] = { "", "\033[2m", "\033[33m",
@@ -48,7 +42,7 @@ static void put_cell(struct cw_table *t, unsigned int i, const char *text, char 
 		columns += 3;
 	}
 	if (t->columns[i].right && columns < width)
-		pad(t->out, width - columns);
+		cw_buf_pad(t->out, width - columns);
 	cw_buf_puts(t->out, code);
 	cw_buf_add(t->out, text, fit);
 	if (fit < len)
@@ -56,7 +50,7 @@ static void put_cell(struct cw_table *t, unsigned int i, const char *text, char 
 	if (*code)
 		cw_buf_puts(t->out, "\033[0m");
 	if (!t->columns[i].right && !last && columns < width)
-		pad(t->out, width - columns);
+		cw_buf_pad(t->out, width - columns);
 	cw_buf_puts(t->out, last ? "\n" : "  ");
 }
 

@@ -405,8 +405,8 @@ static void add_field(struct cw_buf *b, const struct cw_buf *field, size_t width
 	} else {
 		cw_buf_add(b, field->data, field->len);
 	}
-	for (; n < width; n++)
-		cw_buf_putc(b, ' ');
+	if (n < width)
+		cw_buf_pad(b, width - n);
 	cw_buf_puts(b, "  ");
 }
 
