@@ -8,7 +8,10 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
+#include "sink/csv.h"
+#include "sink/ecs.h"
 #include "sink/json.h"
+#include "sink/ocsf.h"
 #include "sink/text.h"
 
 static const struct cw_text_style plain;
@@ -114,6 +117,27 @@ static void test_sudo(void **state)
 	e.process.user = "alice";
 	assert_contains(&e, "alice as uid 0 from");
 	assert_contains(&e, "; runs as alice, effectively uid 0,");
+}
+
+/* Whoever reads an export must not take a granted program for itself when it is not. */
+static void test_code_in_exports(void **state)
+{
+	static void (*const sinks[])(struct cw_buf *, const struct cw_event *) = {
+		cw_csv_event, cw_ecs_event, cw_ocsf_event,
+	};
+	struct cw_event e;
+
+	(void)state;
+	fill(&e);
+	e.process.code = CW_CODE_WRITTEN;
+	e.process.code_path = "/usr/bin/gdb";
+	e.process.code_pid = 812;
+	for (size_t i = 0; i < CW_ARRAY_SIZE(sinks); i++) {
+		cw_auto_buf struct cw_buf b = { 0 };
+
+		sinks[i](&b, &e);
+		assert_non_null(strstr(b.data, "/usr/bin/gdb[812] wrote to its memory"));
+	}
 }
 
 static void test_allow(void **state)
@@ -413,7 +437,7 @@ int main(void)
 		cmocka_unit_test(test_flagged_sentence), cmocka_unit_test(test_colors),
 		cmocka_unit_test(test_safe),	  cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_imitation), cmocka_unit_test(test_width),
-		cmocka_unit_test(test_alignment),
+		cmocka_unit_test(test_alignment), cmocka_unit_test(test_code_in_exports),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

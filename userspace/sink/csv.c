@@ -80,6 +80,14 @@ static void put_dev(struct cw_buf *t, const struct cw_asset *a)
 		cw_buf_printf(t, "%u:%u", a->dev_major, a->dev_minor);
 }
 
+static void put_code(struct cw_buf *t, const struct cw_process *p)
+{
+	cw_auto_buf struct cw_buf raw = { 0 };
+
+	cw_code_put(&raw, p);
+	put(t, raw.data);
+}
+
 static void put_ancestors(struct cw_buf *t, const struct cw_process *p)
 {
 	for (unsigned int i = 0; i < p->n_ancestors && i < CW_ANCESTORS_MAX; i++) {
@@ -177,7 +185,8 @@ static void put_verdict(struct cw_buf *t, const struct cw_verdict *v, const char
 	_(grant, put_verdict(t, v, v->grant))                                              \
 	_(rule, put_verdict(t, v, v->rule))                                                \
 	_(why, put_verdict(t, v, v->why))                                                  \
-	_(technique, put_verdict(t, v, v->technique))
+	_(technique, put_verdict(t, v, v->technique))                                      \
+	_(code, PROCESS put_code(t, &e->process))
 
 #define DEFINE(name, statement)                                                            \
 	static void column_##name(struct cw_buf *t, const struct cw_event *e,              \

@@ -257,6 +257,7 @@ static void add_own(struct cw_buf *b, const struct cw_event *e)
 		cw_object_user(b, "login", "id", e->origin.login_uid, e->origin.login_user);
 		cw_object_text(b, "tty", e->origin.tty);
 		cw_object_text(b, "via", e->origin.via);
+		cw_object_code(b, "code", &e->process);
 	}
 	if (v->decision != CW_DECISION_NONE) {
 		cw_object_text(b, "decision", cw_decision_name(v->decision));

@@ -110,6 +110,14 @@ void cw_object_details(struct cw_buf *b, const char *key, const struct cw_event 
 	cw_object_close(b);
 }
 
+void cw_object_code(struct cw_buf *b, const char *key, const struct cw_process *p)
+{
+	cw_auto_buf struct cw_buf t = { 0 };
+
+	cw_code_put(&t, p);
+	cw_object_text(b, key, t.data);
+}
+
 void cw_object_uid(struct cw_buf *b, const char *key, const struct cw_event *e, const char *behind)
 {
 	cw_auto_buf struct cw_buf t = { 0 };

@@ -25,6 +25,8 @@ void cw_object_time(struct cw_buf *b, const char *key, uint64_t ns);
 void cw_object_peer_ip(struct cw_buf *b, const char *key, const struct cw_origin *o);
 /* An object of the details of an event, if it has any. */
 void cw_object_details(struct cw_buf *b, const char *key, const struct cw_event *e);
+/* In words what foreign code runs in the process; nothing, if none. */
+void cw_object_code(struct cw_buf *b, const char *key, const struct cw_process *p);
 
 /* Names the event for good: "BOOT/NANOSECONDS SINCE BOOT/NUMBER", and what is put behind. */
 void cw_object_uid(struct cw_buf *b, const char *key, const struct cw_event *e, const char *behind);

@@ -329,6 +329,7 @@ static void add_unmapped(struct cw_buf *b, const struct cw_event *e)
 		if (e->origin.family)
 			cw_object_uint(b, "peer_port", e->origin.peer_port);
 		cw_object_text(b, "via", e->origin.via);
+		cw_object_code(b, "code", &e->process);
 	}
 	if (v->decision != CW_DECISION_NONE)
 		cw_object_text(b, "decision", cw_decision_name(v->decision));
