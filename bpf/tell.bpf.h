@@ -112,6 +112,17 @@ static __always_inline void tell_key(struct cw_told_key *key, const struct telli
 	}
 }
 
+/* A connection is told once for an asset: with what of it was touched last. */
+static __always_inline bool tell_is_last(const struct cw_touched *t, const struct cw_touch *c)
+{
+	if (c->asset >= CW_ASSETS_MAX)
+		return true;
+	for (int i = 0; i < CW_TOUCHES_MAX; i++)
+		if (t->touch[i].asset == c->asset && t->touch[i].time_ns > c->time_ns)
+			return false;
+	return true;
+}
+
 /* One object that the process touched. Global: read once by the verifier, not at every turn. */
 CW_GLOBAL int touch_tell(struct telling *p, __u32 index)
 {
@@ -132,7 +143,7 @@ CW_GLOBAL int touch_tell(struct telling *p, __u32 index)
 	if (!t || t->start_ns != p->start_ns)
 		return 0;
 	c = touch_at(t, index);
-	if (!tell_concerns(p, c))
+	if (!tell_concerns(p, c) || (p->op == CW_OP_EGRESS && !tell_is_last(t, c)))
 		return 0;
 	object_of_touch(&o, c);
 	ring = ring_of(o.mode);
@@ -161,7 +172,7 @@ CW_GLOBAL int touch_tell(struct telling *p, __u32 index)
 	return 0;
 }
 
-/* All that the current process touched, the last first, as far as one hides another. */
+/* All that the current process touched. */
 static __always_inline void touches_tell(struct telling *p)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();

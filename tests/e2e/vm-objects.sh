@@ -258,8 +258,10 @@ connections() {
 	local clip=$RECORDINGS/sent self=$BASHPID
 
 	echo sent >"$clip"
+	echo seen >"$RECORDINGS/seen"
 	mark_events
-	bash -c "read -r <$clip; exec 3<>/dev/tcp/127.0.0.1/9; (exec 4<>/dev/udp/192.0.2.1/9)
+	# The last of the two is named, which was touched before, too.
+	bash -c "read -r <$clip; read -r <$RECORDINGS/seen; read -r <$clip; exec 3<>/dev/tcp/127.0.0.1/9; (exec 4<>/dev/udp/192.0.2.1/9)
 		exec 5<>/dev/udp/192.0.2.1/7; exec 6<>/dev/udp/192.0.2.1/9" 2>/dev/null || true
 	echo >/dev/udp/192.0.2.1/9 || true
 	holds "$(wait_event '.kind == "egress"')" '.detail.to == "192.0.2.1:9"' '.detail.protocol == "udp"' \
