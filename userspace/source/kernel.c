@@ -407,7 +407,8 @@ static struct probes_bpf *open_probes(bool global_functions, struct bpf_object_o
 static void *pages_within(const void *p, size_t n, size_t *ret_size)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	uintptr_t begin = ((uintptr_t)p + page - 1) & ~(page - 1), end = ((uintptr_t)p + n) & ~(page - 1);
+	uintptr_t begin = ((uintptr_t)p + page - 1) & ~(page - 1);
+	uintptr_t end = ((uintptr_t)p + n) & ~(page - 1);
 
 	*ret_size = begin < end ? end - begin : 0;
 	return (void *)begin;
