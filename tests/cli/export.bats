@@ -97,6 +97,8 @@ with_hub() {
 	check '.observables[0].type_id = 99' 'observable device.hostname is of type 1'
 	check '.device.type_id = 42' 'device.type_id is 42'
 	check '.status_id = 42' '2004: status_id'
+	check 'del(.metadata.profiles)' '6002: device without the profile host'
+	check '.actor.process.container.uid = "a"' '1001: container without the profile container'
 }
 
 @test "ocsf: a line for each access, one more for each flag, and devices are files" {
@@ -160,6 +162,27 @@ with_hub() {
 	"$camwarden" export --as ocsf --policy none.yaml out.cw >out.ocsf
 	jq -s -e 'map(.evidences[0]?.dst_endpoint.ip // empty) == ["2001:db8::7"]' out.ocsf
 	run -0 jq -r --slurpfile schema "$schema/ocsf.json" -f "$schema/ocsf.jq" out.ocsf
+	[ "$output" = "" ]
+}
+
+@test "what a rename that succeeded leads to is a file; an address is none" {
+	command -v python3 >/dev/null || skip "python3 is not installed"
+	jq -nc '{asset: {name: "r", kind: "recordings", path: "/v/a.mp4", access: ["write"]},
+		process: {pid: 7, exe: "/bin/sh", uid: 0, container: "c1"}} |
+		. + {kind: "rename", detail: {to: "/v/b.mp4"}},
+		. + {kind: "rename", result: -13, detail: {to: "/v/b.mp4"}},
+		. + {kind: "egress", detail: {to: "203.0.113.7:443"}},
+		{kind: "coverage"}' | python3 "$top/tests/golden/write-trace.py" out.cw
+	printf 'version: 1\nassets: {r: {kind: recordings, path: /v}}\n' >none.yaml
+	"$camwarden" export --as ocsf --policy none.yaml out.cw >out.ocsf
+	jq -s -e 'map(select(.class_uid == 1001) | .file_result.path) ==
+		["/v/b.mp4", null, null]' out.ocsf
+	jq -s -e 'map(.metadata.profiles[0]) | unique == ["container", "host"]' out.ocsf
+	run -0 jq -r --slurpfile schema "$schema/ocsf.json" -f "$schema/ocsf.jq" out.ocsf
+	[ "$output" = "" ]
+	"$camwarden" export --as ecs --policy none.yaml out.cw >out.ecs
+	jq -s -e 'map(.camwarden.detail.to // empty) | length == 3' out.ecs
+	run -0 jq -r --slurpfile schema "$schema/ecs.json" -f "$schema/ecs.jq" out.ecs
 	[ "$output" = "" ]
 }
 

@@ -5,9 +5,16 @@
 $schema[0] as $s
 | . as $event
 | def fault($text): "\($event.class_uid): \($text)";
+  # What a class or an object has only by a profile, and the event does not name that.
+  def unprofiled($rules; $has):
+    ($rules.profiles // {}) | to_entries[] | . as $need
+    | select($has[$need.key] != null)
+    | select($event.metadata.profiles // [] | index($need.value) | not)
+    | fault("\($need.key) without the profile \($need.value)");
   ($s.classes[.class_uid | tostring]) as $class
   | if $class == null then fault("no class that is known here") else
     (($s.base + $class.required)[] | select($event[.] == null) | fault("lacks \(.)")),
+    unprofiled($class; $event),
     (select($event.type_uid != $event.class_uid * 100 + $event.activity_id) | fault("type_uid")),
     (select($event.category_uid != ($event.class_uid / 1000 | floor)) | fault("category_uid")),
     (select($class.activities | index($event.activity_id) | not) | fault("activity_id")),
@@ -29,6 +36,7 @@ $schema[0] as $s
          (select($rules.at_least_one != null
                  and ([$rules.at_least_one[] | select($object[.] != null)] | length == 0))
           | fault("\($path | map(tostring) | join(".")) has none of what it needs")),
+         unprofiled($rules; $object),
          ($s.enums | to_entries[] | (.key / ".") as $at
           | select($at[0] == $name and $object[$at[1]] != null)
           | .value as $values | select($values | index($object[$at[1]]) | not)

@@ -158,7 +158,6 @@ static void add_process(struct cw_buf *b, const struct cw_event *e)
 
 static void add_file(struct cw_buf *b, const struct cw_event *e)
 {
-	const struct cw_detail *to = cw_event_detail(e, "to");
 	const char *path = e->asset.path ? e->asset.path : e->asset.node;
 	const char *slash = path ? strrchr(path, '/') : NULL;
 	bool device = e->asset.kind == CW_ASSET_CAMERA || e->asset.kind == CW_ASSET_MICROPHONE ||
@@ -176,8 +175,6 @@ static void add_file(struct cw_buf *b, const struct cw_event *e)
 		       device ? "device" : cw_event_detail(e, "directory") ? "dir" : "file");
 	if (e->asset.inode)
 		cw_object_number_text(b, "inode", e->asset.inode);
-	if (to && to->type == CW_DETAIL_STRING)
-		cw_object_text(b, "target_path", to->s);
 	cw_object_close(b);
 }
 

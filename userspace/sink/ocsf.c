@@ -137,18 +137,28 @@ static void add_class(struct cw_buf *b, enum class_uid class, unsigned int activ
 	}
 }
 
-static void add_metadata(struct cw_buf *b, const struct cw_event *e, bool finding)
+/* Two classes know of a device, and a process of its container, only by a profile. */
+static const char *profile_of(const struct cw_event *e, enum class_uid class)
 {
+	if (class == BASE_EVENT || class == APPLICATION_LIFECYCLE)
+		return "host";
+	return e->process.container ? "container" : NULL;
+}
+
+static void add_metadata(struct cw_buf *b, const struct cw_event *e, enum class_uid class)
+{
+	const char *profile = profile_of(e, class);
+
 	cw_object_open(b, "metadata");
 	cw_object_text(b, "version", CW_OCSF_VERSION);
 	add_product(b, "product");
-	cw_object_uid(b, "uid", e, finding ? "/finding" : "");
+	cw_object_uid(b, "uid", e, class == DETECTION_FINDING ? "/finding" : "");
 	cw_object_uint(b, "sequence", e->seq);
 	cw_object_time(b, "original_time", e->time_ns);
 	cw_object_text(b, "event_code", cw_kind_name(e->kind));
-	if (e->process.container) {
+	if (profile) {
 		cw_object_list(b, "profiles");
-		cw_object_text(b, NULL, "container");
+		cw_object_text(b, NULL, profile);
 		cw_object_list_end(b);
 	}
 	cw_object_close(b);
@@ -160,7 +170,7 @@ static void add_head(struct cw_buf *b, const struct cw_event *e, enum class_uid 
 	add_class(b, class, activity, name);
 	cw_object_uint(b, "time", e->time_ns / MILLISECOND);
 	add_severity(b, e);
-	add_metadata(b, e, class == DETECTION_FINDING);
+	add_metadata(b, e, class);
 }
 
 /* The hub. What kind of machine it is, no event says. */
@@ -298,12 +308,13 @@ static void add_file(struct cw_buf *b, const struct cw_event *e)
 	cw_object_close(b);
 }
 
-/* What a rename or a link leads to. */
+/* What a rename, a link or a copy led to; a connection leads to no file. */
 static void add_file_result(struct cw_buf *b, const struct cw_event *e)
 {
 	const struct cw_detail *to = cw_event_detail(e, "to");
 
-	if (!to || to->type != CW_DETAIL_STRING || !to->s || !cw_kind_is_access(e->kind))
+	if (!to || to->type != CW_DETAIL_STRING || !to->s || !cw_kind_is_access(e->kind) ||
+	    e->kind == CW_KIND_EGRESS || e->result < 0)
 		return;
 	cw_object_open(b, "file_result");
 	cw_object_text(b, "name", cw_base_name(to->s));
