@@ -233,10 +233,17 @@ enum cw_path_flag {
 	CW_PATH_IN_FS = 1 << 2,	    /* ends at the root of the file system */
 };
 
-/* Names on the way from an object to the root, leaf first, each NUL-terminated. */
+/*
+ * Names on the way from an object to the root, leaf first, each NUL-terminated; behind them is where
+ * the probes are with it, of use to nobody else.
+ */
 struct cw_names {
 	char text[CW_PATH_SIZE];
+	__u64 walk[6];
 };
+
+/* The same as members of a struct. */
+#define CW_NAMES(text) char text[CW_PATH_SIZE]; __u64 text##_walk[6]
 
 struct cw_exe_key {
 	__u64 ino;
@@ -247,7 +254,7 @@ struct cw_exe_key {
 struct cw_exe {
 	__u32 path_len;
 	__u32 path_flags;
-	char path[CW_PATH_SIZE];
+	CW_NAMES(path);
 };
 
 /* A TCP connection that a process was spawned for. */
@@ -322,7 +329,7 @@ struct cw_record_process {
 	__u32 cgroup_len;
 	__u64 cgroup_id;
 	char argv[CW_ARGV_SIZE];
-	char path[CW_PATH_SIZE];     /* of the executable */
+	CW_NAMES(path);     /* of the executable */
 	char cgroup[CW_CGROUP_SIZE]; /* leaf first */
 };
 
@@ -377,7 +384,7 @@ struct cw_record_access {
 	__u32 opener_tgid;
 	__u32 flags; /* enum cw_access_flag */
 	__u64 size_bytes; /* of the file */
-	char path[CW_PATH_SIZE];
+	CW_NAMES(path);
 };
 
 /*
@@ -401,7 +408,7 @@ struct cw_record_move {
 	__u64 replaced_ino; /* of the file whose name was taken; 0: none */
 	__u32 path_len;
 	__u32 path_flags;
-	char path[CW_PATH_SIZE]; /* the new name, leaf first */
+	CW_NAMES(path); /* the new name, leaf first */
 };
 
 /* CW_OP_PEEK: what a process had touched, and who got at that by way of it. */
@@ -419,7 +426,7 @@ struct cw_record_touch {
 	__u32 touch_flags; /* enum cw_touch_flag */
 	struct cw_conn conn; /* where the connection goes: family, peer */
 	__u64 pad;
-	char path[CW_PATH_SIZE]; /* its name, leaf first */
+	CW_NAMES(path); /* its name, leaf first */
 };
 
 /*
@@ -432,7 +439,7 @@ struct cw_record_mount {
 	__u32 given;  /* the path is as it was given, not leaf first */
 	__u32 path_len;
 	__u32 path_flags;
-	char path[CW_PATH_SIZE]; /* what was mounted or moved */
+	CW_NAMES(path); /* what was mounted or moved */
 };
 
 struct cw_record_exit {
@@ -454,7 +461,7 @@ struct cw_record_attempt {
 	__u32 base_flags;
 	__u32 pad;
 	char path[CW_PATH_SIZE]; /* as the process gave it */
-	char base[CW_PATH_SIZE]; /* the directory it is relative to, leaf first */
+	CW_NAMES(base); /* the directory it is relative to, leaf first */
 };
 
 struct cw_record_tamper {
@@ -474,7 +481,7 @@ struct cw_record_rescan {
 	__u32 asset;
 	__u32 path_len;
 	__u32 path_flags;
-	char path[CW_PATH_SIZE];
+	CW_NAMES(path);
 };
 
 /* Maps. */
@@ -672,11 +679,12 @@ _Static_assert(sizeof(struct cw_lineage) == 32, "lineage");
 _Static_assert(sizeof(struct cw_code) == 24, "code");
 _Static_assert(sizeof(struct cw_task) == 408, "task");
 _Static_assert(sizeof(struct cw_actor) == 64, "actor");
-_Static_assert(sizeof(struct cw_record_process) == 16 + 408 + 32 + 512 + 512 + 256, "process");
-_Static_assert(sizeof(struct cw_record_access) == 704, "access");
-_Static_assert(sizeof(struct cw_record_move) == 1240, "move");
-_Static_assert(sizeof(struct cw_record_touch) == 704 + 72 + sizeof(struct cw_conn) + 512, "touch");
-_Static_assert(sizeof(struct cw_record_mount) == 704 + 16 + 512, "mount");
+_Static_assert(sizeof(struct cw_names) == 560, "names");
+_Static_assert(sizeof(struct cw_record_process) == 16 + 408 + 32 + 512 + 560 + 256, "process");
+_Static_assert(sizeof(struct cw_record_access) == 192 + 560, "access");
+_Static_assert(sizeof(struct cw_record_move) == 752 + 24 + 560, "move");
+_Static_assert(sizeof(struct cw_record_touch) == 752 + 72 + sizeof(struct cw_conn) + 560, "touch");
+_Static_assert(sizeof(struct cw_record_mount) == 752 + 16 + 560, "mount");
 _Static_assert(sizeof(struct cw_touch) == 56, "touch");
 _Static_assert(sizeof(struct cw_told_key) == 48, "told");
 _Static_assert(sizeof(struct cw_record_tamper) == 168, "tamper");

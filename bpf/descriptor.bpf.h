@@ -163,14 +163,23 @@ __noinline int fd_inherit(__u32 from, __u32 to, __u32 fd)
 	return 1;
 }
 
-/* All descriptors of the current process: those that are not what they were go. */
-static __noinline void fds_sweep(__u32 tgid, __u32 gone)
+/* A part of them, in a function that the verifier reads once. 1: that was all. */
+__noinline int fds_sweep_some(__u32 tgid, __u32 first, __u32 gone)
 {
-	for (__u32 fd = 0; fd < CW_FD_SCAN; fd++) {
+	for (__u32 fd = 0; fd < CW_FD_SCAN / 32; fd++) {
 		if (!*holder_slot(tgid))
-			break;
-		fd_check(tgid, fd, gone);
+			return 1;
+		fd_check(tgid, first + fd, gone);
 	}
+	return 0;
+}
+
+/* All descriptors of the current process: those that are not what they were go. */
+static __always_inline void fds_sweep(__u32 tgid, __u32 gone)
+{
+	for (__u32 i = 0; i < 32; i++)
+		if (fds_sweep_some(tgid, i * (CW_FD_SCAN / 32), gone))
+			break;
 }
 
 /*

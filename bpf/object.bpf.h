@@ -109,6 +109,19 @@ static __always_inline void inode_set(__u64 ino, __u32 dev, __u32 gen, __u32 ass
 		__sync_fetch_and_add(&look_closer, CW_MARKS_LACK);
 }
 
+/* The mark of a directory, by its dentry's address. Read once by the verifier, not at every turn. */
+__noinline int dir_mark_at(__u64 dentry, __u32 dev)
+{
+	struct inode *inode = BPF_CORE_READ((struct dentry *)dentry, d_inode);
+	__u64 ino = BPF_CORE_READ(inode, i_ino);
+	struct cw_inode *m;
+
+	if (!filter_maybe(ino))
+		return CW_NO_ASSET;
+	m = inode_mark(ino, dev, inode_generation(inode));
+	return m ? m->asset : CW_NO_ASSET;
+}
+
 /*
  * The mark of the nearest ancestor directory, for an inode that has none of its own. Two steps are
  * enough as a rule: a directory gets its mark when something is made or opened in it (dir_watched),
@@ -118,23 +131,15 @@ static __always_inline void inode_set(__u64 ino, __u32 dev, __u32 gen, __u32 ass
 static __noinline __u32 ancestor_asset(struct dentry *dentry, __u32 dev, __u32 steps)
 {
 	struct dentry *parent;
-	struct inode *inode;
-	struct cw_inode *m;
-	__u64 ino;
+	__u32 asset;
 
-	for (__u32 i = 0; i < CW_TREE_DEPTH_MAX; i++) {
-		if (i >= steps)
-			break;
+	for (__u32 i = 0; i < CW_TREE_DEPTH_MAX && i < steps; i++) {
 		parent = BPF_CORE_READ(dentry, d_parent);
 		if (!parent || parent == dentry)
 			break;
-		inode = BPF_CORE_READ(parent, d_inode);
-		ino = BPF_CORE_READ(inode, i_ino);
-		if (filter_maybe(ino)) {
-			m = inode_mark(ino, dev, inode_generation(inode));
-			if (m)
-				return m->asset;
-		}
+		asset = (__u32)dir_mark_at((__u64)parent, dev);
+		if (asset != CW_NO_ASSET)
+			return asset;
 		dentry = parent;
 	}
 	return CW_NO_ASSET;

@@ -43,66 +43,95 @@ static __always_inline long path_name(char *buf, __u64 off, __u64 last, __u32 ro
 }
 
 /*
- * `mount` may be 0: then the way ends at the root of the file system or, with `asset`, at the root
- * of that asset's tree. Returns the length, and the flags shifted by 16. The addresses come as
- * numbers.
+ * Where a walk is; stands behind the names, for want of room on the stack. Addresses are numbers: in
+ * memory the verifier would not know them anyway.
  */
-static __always_inline int path_walk(struct cw_names *names, __u64 start, __u64 mount, __u32 asset)
+struct path_state {
+	__u64 dentry;
+	__u64 mnt; /* 0: the way ends at the root of the file system */
+	__u64 mnt_root;
+	__u64 root_ino; /* or at this inode; 0: none */
+	__u64 off;	/* 64 bits: the verifier loses track of halves */
+	__u64 flags;
+};
+
+static __always_inline struct path_state *path_state(struct cw_names *names)
 {
-	struct dentry *dentry = (void *)start;
-	struct vfsmount *vfsmnt = (void *)mount;
-	struct mount *mnt = NULL, *up;
-	struct dentry *mnt_root = NULL, *parent;
-	__u64 root_ino = 0;
-	__u64 off = 0; /* 64 bits: the verifier loses track of halves */
-	__u32 flags = CW_PATH_CUT;
+	_Static_assert(sizeof(struct path_state) == sizeof(names->walk), "what abi.h keeps for it");
+	return (void *)names->walk;
+}
+
+/* `mount` may be 0: then the way ends at the file system's root or, with `asset`, at that tree's. */
+static __always_inline void path_begin(struct path_state *s, __u64 start, __u64 mount, __u32 asset)
+{
+	__builtin_memset(s, 0, sizeof(*s));
+	s->dentry = start;
+	s->flags = CW_PATH_CUT;
+	if (mount) {
+		s->mnt = mount - bpf_core_field_offset(struct mount, mnt);
+		s->mnt_root = (__u64)BPF_CORE_READ((struct vfsmount *)mount, mnt_root);
+	} else if (asset < CW_ASSETS_MAX) {
+		s->root_ino = asset_roots[asset].ino;
+	}
+}
+
+/* From a mount's root to what it is mounted on. 0: it is on nothing, which is the end. */
+static __always_inline int path_cross(struct path_state *s)
+{
+	struct mount *mnt = (void *)s->mnt, *up = BPF_CORE_READ(mnt, mnt_parent);
+
+	if (!up || up == mnt) {
+		s->flags = 0;
+		return 0;
+	}
+	s->dentry = (__u64)BPF_CORE_READ(mnt, mnt_mountpoint);
+	s->mnt_root = (__u64)BPF_CORE_READ(up, mnt.mnt_root);
+	s->mnt = (__u64)up;
+	return 1;
+}
+
+/* Adds a name, or crosses a mount. 0: that was the end of the way. */
+static __always_inline int path_one(struct cw_names *names)
+{
+	struct path_state *s = path_state(names);
+	struct dentry *dentry = (void *)s->dentry, *parent;
 	const void *name;
 	long n;
 
-	if (vfsmnt) {
-		mnt = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt);
-		mnt_root = BPF_CORE_READ(vfsmnt, mnt_root);
-	} else if (asset < CW_ASSETS_MAX) {
-		root_ino = asset_roots[asset].ino;
+	if (s->mnt && s->dentry == s->mnt_root)
+		return path_cross(s);
+	if (s->root_ino && BPF_CORE_READ(dentry, d_inode, i_ino) == s->root_ino) {
+		s->flags = CW_PATH_IN_ASSET;
+		return 0;
 	}
-	for (__u32 i = 0; i < CW_PATH_STEPS; i++) {
-		if (mnt && dentry == mnt_root) {
-			up = BPF_CORE_READ(mnt, mnt_parent);
-			if (!up || up == mnt) {
-				flags = 0;
-				break;
-			}
-			dentry = BPF_CORE_READ(mnt, mnt_mountpoint);
-			mnt_root = BPF_CORE_READ(up, mnt.mnt_root);
-			mnt = up;
-			continue;
-		}
-		if (root_ino && BPF_CORE_READ(dentry, d_inode, i_ino) == root_ino) {
-			flags = CW_PATH_IN_ASSET;
-			break;
-		}
-		parent = BPF_CORE_READ(dentry, d_parent);
-		/* A dentry without a way to the root (memfd, by handle) has a name still. */
-		if (!parent || (parent == dentry && !(mnt && off == 0))) {
-			flags = CW_PATH_IN_FS;
-			break;
-		}
-		name = BPF_CORE_READ(dentry, d_name.name);
-		n = path_name(names->text, off, CW_PATH_SIZE - CW_NAME_ROOM, CW_NAME_ROOM, name);
-		if (!n)
-			break;
-		if (n < 0) {
-			count_loss(CW_LOSS_PATHS);
-			break;
-		}
-		off = path_advance(off, n);
-		if (parent == dentry) {
-			flags = CW_PATH_IN_FS;
-			break;
-		}
-		dentry = parent;
+	parent = BPF_CORE_READ(dentry, d_parent);
+	/* A dentry without a way to the root (memfd, by handle) has a name still. */
+	if (!parent || (parent == dentry && !(s->mnt && s->off == 0))) {
+		s->flags = CW_PATH_IN_FS;
+		return 0;
 	}
-	return (int)(off | flags << 16);
+	name = BPF_CORE_READ(dentry, d_name.name);
+	n = path_name(names->text, s->off, CW_PATH_SIZE - CW_NAME_ROOM, CW_NAME_ROOM, name);
+	if (n < 0)
+		count_loss(CW_LOSS_PATHS);
+	if (n <= 0)
+		return 0;
+	s->off = path_advance(s->off, n);
+	if (parent == dentry) {
+		s->flags = CW_PATH_IN_FS;
+		return 0;
+	}
+	s->dentry = (__u64)parent;
+	return 1;
+}
+
+static __always_inline void path_result(struct path_result *r, struct cw_names *names)
+{
+	struct path_state *s = path_state(names);
+
+	r->len = s->off;
+	r->flags = s->flags;
+	s->dentry = s->mnt = s->mnt_root = 0;
 }
 
 #ifdef CW_BEFORE_5_13
@@ -118,39 +147,47 @@ struct {
 	__type(value, struct cw_names);
 } names_here SEC(".maps");
 
-__noinline int path_here(__u64 start, __u64 mount, __u32 asset)
+__noinline int path_here(__u64 dentry, __u64 mount, __u32 asset)
 {
 	__u32 zero = 0;
 	struct cw_names *names = bpf_map_lookup_elem(&names_here, &zero);
 
-	return names ? path_walk(names, start, mount, asset) : 0;
-}
-
-static __always_inline int path_fill(struct cw_names *names, __u64 start, __u64 mount, __u32 asset)
-{
-	__u32 zero = 0;
-	struct cw_names *here = bpf_map_lookup_elem(&names_here, &zero);
-	/* They may come with a type, which is no number for the verifier. */
-	int n = path_here(address_of((void *)start), address_of((void *)mount), asset);
-
-	if (!here || bpf_probe_read_kernel(names, sizeof(*names), here))
+	if (!names)
 		return 0;
-	return n;
+	path_begin(path_state(names), dentry, mount, asset);
+	for (__u32 i = 0; i < CW_PATH_STEPS && path_one(names); i++)
+		;
+	return 1;
 }
-#else
-__noinline int path_fill(struct cw_names *names, __u64 start, __u64 mount, __u32 asset)
-{
-	return names ? path_walk(names, start, mount, asset) : 0;
-}
-#endif
 
 static __always_inline void path_write(char *text, struct dentry *dentry, struct vfsmount *mnt,
 				       __u32 asset, struct path_result *r)
 {
-	int n = path_fill((struct cw_names *)text, (__u64)dentry, (__u64)mnt, asset);
+	__u32 zero = 0;
+	struct cw_names *here = bpf_map_lookup_elem(&names_here, &zero);
 
-	r->len = n & 0xffff;
-	r->flags = (__u32)n >> 16;
+	/* They may come with a type, which is no number for the verifier. */
+	if (path_here(address_of(dentry), address_of(mnt), asset) && here &&
+	    !bpf_probe_read_kernel(text, CW_PATH_SIZE, here))
+		path_result(r, here);
 }
+#else
+/* Read once by the verifier, not at each turn: it was most of what a program cost to load. */
+__noinline int path_step(struct cw_names *names)
+{
+	return names ? path_one(names) : 0;
+}
+
+static __always_inline void path_write(char *text, struct dentry *dentry, struct vfsmount *mnt,
+				       __u32 asset, struct path_result *r)
+{
+	struct cw_names *names = (void *)text;
+
+	path_begin(path_state(names), (__u64)dentry, (__u64)mnt, asset);
+	for (__u32 i = 0; i < CW_PATH_STEPS && path_step(names); i++)
+		;
+	path_result(r, names);
+}
+#endif
 
 #endif

@@ -54,7 +54,7 @@ __noinline int peeked(__u32 tgid, __u32 way, __u32 rung, __u64 file)
 	announce_current(CW_RING_DEVICES);
 	announce_current(CW_RING_FILES);
 	for (__u32 i = 0; i < CW_TOUCHES_MAX; i++)
-		touch_tell(p, i);
+		touch_tell(i);
 	return 0;
 }
 

@@ -112,20 +112,29 @@ static __always_inline void tell_key(struct cw_told_key *key, const struct telli
 	}
 }
 
-/* A connection is told once for an asset: with what of it was touched last. */
-static __always_inline bool tell_is_last(const struct cw_touched *t, const struct cw_touch *c)
+/* Has the process touched something of the asset since? Read once by every verifier. */
+__noinline int touched_since(__u32 tgid, __u32 asset, __u64 time_ns)
 {
-	if (c->asset >= CW_ASSETS_MAX)
-		return true;
-	for (int i = 0; i < CW_TOUCHES_MAX; i++)
-		if (t->touch[i].asset == c->asset && t->touch[i].time_ns > c->time_ns)
-			return false;
-	return true;
+	struct cw_touched *t = bpf_map_lookup_elem(&touched, &tgid);
+
+	for (int i = 0; t && i < CW_TOUCHES_MAX; i++)
+		if (t->touch[i].asset == asset && t->touch[i].time_ns > time_ns)
+			return 1;
+	return 0;
 }
 
-/* One object that the process touched. Global: read once by the verifier, not at every turn. */
-CW_GLOBAL int touch_tell(struct telling *p, __u32 index)
+/* A connection is told once for an asset: with what of it was touched last. */
+static __always_inline bool tell_is_last(const struct telling *p, const struct cw_touch *c)
 {
+	return p->op != CW_OP_EGRESS || c->asset >= CW_ASSETS_MAX ||
+	       !touched_since(p->tgid, c->asset, c->time_ns);
+}
+
+/* One object that the process touched, as the thread is telling. Read once by every verifier. */
+__noinline int touch_tell(__u32 index)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	struct telling *p = bpf_map_lookup_elem(&tellings, &tid);
 	struct access a = { .access = CW_ABI_READ, .fd = ~0u };
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct cw_told_key key = {};
@@ -143,7 +152,7 @@ CW_GLOBAL int touch_tell(struct telling *p, __u32 index)
 	if (!t || t->start_ns != p->start_ns)
 		return 0;
 	c = touch_at(t, index);
-	if (!tell_concerns(p, c) || (p->op == CW_OP_EGRESS && !tell_is_last(t, c)))
+	if (!tell_concerns(p, c) || !tell_is_last(p, c))
 		return 0;
 	object_of_touch(&o, c);
 	ring = ring_of(o.mode);
@@ -182,7 +191,7 @@ static __always_inline void touches_tell(struct telling *p)
 	announce_current(CW_RING_DEVICES);
 	announce_current(CW_RING_FILES);
 	for (__u32 i = 0; i < CW_TOUCHES_MAX; i++)
-		touch_tell(p, i);
+		touch_tell(i);
 }
 
 #endif
