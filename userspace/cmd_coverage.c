@@ -99,9 +99,10 @@ struct options {
 static int show(const struct options *o)
 {
 	cw_auto_buf struct cw_buf errors = { 0 };
+	struct cw_ladder_config config = { .best = o->best, .types = o->types, .attach = true };
 	struct cw_ladder ladder;
 
-	if (cw_ladder_decide(o->best, o->types, &errors, &ladder)) {
+	if (cw_ladder_decide(&config, &errors, &ladder)) {
 		fprintf(stderr, "camwarden: %s", errors.data ? errors.data : "failed\n");
 		return CW_EXIT_FAILED;
 	}

@@ -569,26 +569,42 @@ static int open_stages(struct pipeline *p)
 
 void cw_coverage_print(FILE *f, const struct cw_coverage *c);
 
+static int try_kernel(struct pipeline *p, const struct cw_ladder_config *c, struct cw_buf *errors,
+		      const char **ret_failed)
+{
+	int r = cw_ladder_decide(c, errors, &p->ladder);
+
+	*ret_failed = NULL;
+	if (r)
+		return r;
+	p->hardened = p->config->harden && !cw_ladder_harden(&p->ladder);
+	r = cw_kernel_open(&p->ladder, errors, ret_failed, &p->kernel);
+	cw_ladder_release(&p->ladder);
+	return r;
+}
+
+/* Where a program cannot be attached, what it was for takes a lower rung. */
 static int open_kernel(struct pipeline *p)
 {
+	struct cw_ladder_config c = { .best = p->config->best, .types = p->config->types };
 	cw_auto_buf struct cw_buf errors = { 0 };
-	int r = cw_ladder_decide(p->config->best, p->config->types, &errors, &p->ladder);
+	const char *failed;
+	int r;
 
-	/* To watch without it is better than not to watch. */
-	if (!r && p->config->harden) {
-		p->hardened = !cw_ladder_harden(&p->ladder);
-		if (!p->hardened)
-			cw_pipeline_say("--harden: cannot refuse anything on this kernel, only "
-					"tell; boot with bpf in the list of security modules "
-					"(lsm=…,bpf)");
+	while ((r = try_kernel(p, &c, &errors, &failed)) && failed &&
+	       c.n_without < CW_WITHOUT_MAX) {
+		say_lines("", errors.data);
+		cw_buf_reset(&errors);
+		c.without[c.n_without++] = failed;
 	}
-	if (!r)
-		r = cw_kernel_open(&p->ladder, &errors, &p->kernel);
-	cw_ladder_release(&p->ladder);
 	if (r) {
 		say_lines("", errors.data);
 		return r;
 	}
+	/* To watch without it is better than not to watch. */
+	if (p->config->harden && !p->hardened)
+		cw_pipeline_say("--harden: cannot refuse anything on this kernel, only tell; boot "
+				"with bpf in the list of security modules (lsm=…,bpf)");
 	if (!p->config->quiet)
 		cw_coverage_print(stderr, &p->ladder.coverage);
 	return 0;

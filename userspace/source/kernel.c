@@ -224,7 +224,8 @@ static void size_rings(struct probes_bpf *skel)
 	bpf_map__set_max_entries(skel->maps.ring_files, files);
 }
 
-static int attach_all(struct cw_kernel *k, const struct cw_ladder *l, struct cw_buf *errors)
+static int attach_all(struct cw_kernel *k, const struct cw_ladder *l, struct cw_buf *errors,
+		      const char **ret_failed)
 {
 	for (unsigned int i = 0; i < l->n_programs; i++) {
 		struct bpf_program *p = bpf_object__find_program_by_name(k->skel->obj,
@@ -240,6 +241,7 @@ static int attach_all(struct cw_kernel *k, const struct cw_ladder *l, struct cw_
 		if (r) {
 			cw_buf_printf(errors, "cannot attach %s: %s\n", l->program[i],
 				      strerror((int)-r));
+			*ret_failed = l->program[i];
 			return (int)r;
 		}
 		k->links[k->n_links++] = link;
@@ -435,12 +437,13 @@ static void give_memory_back(const struct probes_bpf *p)
 	munmap(pages, n);
 }
 
-int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors,
+int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors, const char **ret_failed,
 		   struct cw_kernel **ret_kernel)
 {
 	struct cw_kernel *k = calloc(1, sizeof(*k));
 	int r;
 
+	*ret_failed = NULL;
 	if (!k)
 		return -ENOMEM;
 	k->poll_fd = -1;
@@ -469,7 +472,7 @@ int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors,
 	give_memory_back(k->skel);
 	r = open_rings(k);
 	if (!r)
-		r = attach_all(k, ladder, errors);
+		r = attach_all(k, ladder, errors, ret_failed);
 	if (!r && (r = own_objects(k)))
 		cw_buf_printf(errors, "cannot note our own BPF objects: %s\n", strerror(-r));
 	if (r)

@@ -13,7 +13,11 @@
 
 struct cw_kernel;
 
-int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors,
+/*
+ * Loads and attaches. *ret_failed: the program that could not be attached (others have filled its
+ * hook), for a ladder without it; NULL: something else went wrong, or nothing.
+ */
+int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors, const char **ret_failed,
 		   struct cw_kernel **ret_kernel);
 void cw_kernel_close(struct cw_kernel *k);
 

@@ -462,7 +462,7 @@ static bool kind_runs(struct cw_ladder *l, enum cw_hook_kind kind)
 {
 	struct cw_ladder_hold hold;
 
-	if (kinds[kind].rung < l->best || (by_type(kind) && !l->types.kernel))
+	if (kinds[kind].rung < l->config.best || (by_type(kind) && !l->types.kernel))
 		return false;
 	if (kind == CW_HOOK_LSM_ENTRY)
 		return !l->preemptible && kind_runs(l, CW_HOOK_LSM) && kind_runs(l, CW_HOOK_FENTRY);
@@ -486,22 +486,28 @@ static int load_nothing(enum bpf_prog_type type, const struct bpf_prog_load_opts
 	return bpf_prog_load(type, "camwarden_test", "GPL", insns, CW_ARRAY_SIZE(insns), opts);
 }
 
-/* Loads and attaches one. */
-static bool hook_attaches(enum bpf_prog_type type, enum bpf_attach_type attach, int btf_id)
+#define REGISTER_ARGS 6 /* some kernels have no trampoline for a function with more */
+
+/*
+ * Loads one, which the kernel refuses where there is no such hook, and attaches it if asked to. That
+ * can still fail where others have filled the hook, but rewrites the kernel's code twice, and each
+ * time it waits until no process is in what was replaced: a tenth of a second.
+ */
+static bool hook_takes(enum bpf_prog_type type, enum bpf_attach_type attach, int btf_id, bool for_good)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach,
 		    .attach_btf_id = (__u32)btf_id);
-	int fd = load_nothing(type, &opts), link;
+	int fd = load_nothing(type, &opts), link = -1;
 
 	if (fd < 0)
 		return false;
-	link = attach == BPF_TRACE_ITER ? bpf_link_create(fd, 0, attach, NULL) :
-					  bpf_raw_tracepoint_open(NULL, fd);
+	if (for_good)
+		link = attach == BPF_TRACE_ITER ? bpf_link_create(fd, 0, attach, NULL) :
+						  bpf_raw_tracepoint_open(NULL, fd);
 	close(fd);
-	if (link < 0)
-		return false;
-	close(link);
-	return true;
+	if (link >= 0)
+		close(link);
+	return !for_good || link >= 0;
 }
 
 /* Is there a tracepoint of that name? */
@@ -595,8 +601,12 @@ static bool hook_possible(struct cw_ladder *l, size_t i)
 {
 	enum cw_hook_kind kind = hooks[i].kind;
 	char name[128];
+	bool for_good;
 	int id;
 
+	for (unsigned int w = 0; w < l->config.n_without; w++)
+		if (cw_streq(hooks[i].program, l->config.without[w]))
+			return false;
 	snprintf(name, sizeof(name), "%s%s", kinds[kind].prefix, hooks[i].target);
 	if (!kind_runs(l, kind) || (hooks[i].n_args && !signature_fits(l, name, i)))
 		return false;
@@ -608,7 +618,8 @@ static bool hook_possible(struct cw_ladder *l, size_t i)
 		return runs_on_demand();
 	id = btf__find_by_name_kind(l->types.btf, name,
 				    kind == CW_HOOK_TP_BTF ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC);
-	return id > 0 && hook_attaches(kinds[kind].type, kinds[kind].attach, id);
+	for_good = l->config.attach || cw_types_args(&l->types, name, false) > REGISTER_ARGS;
+	return id > 0 && hook_takes(kinds[kind].type, kinds[kind].attach, id, for_good);
 }
 
 static void choose_program(struct cw_ladder *l, struct cw_coverage_row *row, size_t hook)
@@ -825,14 +836,13 @@ static void name_kernel(struct cw_coverage *c, const struct utsname *u, const st
 		 t->path ? ", its types from " : "", t->path ? t->path : "");
 }
 
-static int decide(struct cw_ladder *l, const char *types, const struct utsname *u,
-		  struct cw_buf *errors)
+static int decide(struct cw_ladder *l, const struct utsname *u, struct cw_buf *errors)
 {
 	int r = can_load();
 
 	if (r)
 		return explain(errors, r, u);
-	r = cw_types_open(types, errors, &l->types);
+	r = cw_types_open(l->config.types, errors, &l->types);
 	if (r)
 		return r;
 	name_kernel(&l->coverage, u, &l->types);
@@ -847,11 +857,11 @@ static int decide(struct cw_ladder *l, const char *types, const struct utsname *
 	return r;
 }
 
-int cw_ladder_decide(enum cw_probe best, const char *types, struct cw_buf *errors,
+int cw_ladder_decide(const struct cw_ladder_config *config, struct cw_buf *errors,
 		     struct cw_ladder *ret_ladder)
 {
 	unsigned int version = kernel_version();
-	struct cw_ladder l = { .best = best };
+	struct cw_ladder l = { .config = *config };
 	libbpf_print_fn_t print;
 	struct utsname u = {};
 	int r;
@@ -865,7 +875,7 @@ int cw_ladder_decide(enum cw_probe best, const char *types, struct cw_buf *error
 	}
 	/* Failures are the answer here, not news. */
 	print = libbpf_set_print(silent);
-	r = decide(&l, types, &u, errors);
+	r = decide(&l, &u, errors);
 	libbpf_set_print(print);
 	if (r)
 		cw_ladder_release(&l);

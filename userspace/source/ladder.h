@@ -12,6 +12,7 @@
 
 #define CW_RUNG_PROGRAMS_MAX 12
 #define CW_PROGRAMS_MAX	     128
+#define CW_WITHOUT_MAX	     16
 
 /* One way to a capability: all its programs, or the way is not there. */
 struct cw_way {
@@ -48,8 +49,16 @@ enum cw_hook_kind {
 	CW_HOOK_MAX,
 };
 
+struct cw_ladder_config {
+	enum cw_probe best; /* CW_PROBE_LSM for all, or lower: what a lesser kernel would see */
+	const char *types;  /* a file that describes the kernel's types (BTF), or NULL: its own */
+	bool attach;	    /* each hook is tried by attaching: slow, and sure */
+	const char *without[CW_WITHOUT_MAX]; /* programs that could not be attached */
+	unsigned int n_without;
+};
+
 struct cw_ladder {
-	enum cw_probe best;
+	struct cw_ladder_config config;
 	struct cw_types types; /* closed when all is decided */
 	/* What the calibration object saw. */
 	enum { CW_UNTRIED, CW_RUNS, CW_FAILS } runs[CW_HOOK_MAX];
@@ -66,12 +75,10 @@ struct cw_ladder {
 };
 
 /*
- * Finds out and decides. `best` is the highest rung to use: CW_PROBE_LSM for all, or a lower one,
- * to see what a lesser kernel would see. `types`: a file that describes the types of a kernel that
- * does not know them itself (BTF), or NULL. Faults that end the matter (no permission, no types,
- * kernel too old) are a line in `errors` and a negative errno.
+ * Finds out and decides. Faults that end the matter (no permission, no types, kernel too old) are a
+ * line in `errors` and a negative errno.
  */
-int cw_ladder_decide(enum cw_probe best, const char *types, struct cw_buf *errors,
+int cw_ladder_decide(const struct cw_ladder_config *config, struct cw_buf *errors,
 		     struct cw_ladder *ret_ladder);
 
 /* To be called when the probes are attached, or are not going to be. */
