@@ -31,7 +31,9 @@ INSTALL   ?= install
 
 ARCH ?= $(shell uname -m)
 override ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(patsubst amd64,x86,$(ARCH))))
-BUILD ?= build$(if $(filter arm64,$(ARCH)),$(if $(CROSS_COMPILE),/arm64))$(if $(SANITIZE),/san)
+# The programs for the kernel are the same however the rest is built.
+KERNEL := build$(if $(filter arm64,$(ARCH)),$(if $(CROSS_COMPILE),/arm64))
+BUILD ?= $(KERNEL)$(if $(SANITIZE),/san)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
 	-Wno-format-nonliteral $(if $(WERROR),-Werror)
@@ -58,9 +60,9 @@ BPF_CFLAGS := -target bpf -D__TARGET_ARCH_$(ARCH) -O2 -g -mcpu=v2 -Wall -Wextra 
 	$(if $(TRIPLE),-idirafter /usr/include/$(TRIPLE))
 
 BPF_SRC := $(wildcard bpf/*.bpf.c)
-BPF_OBJ := $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.o,$(BPF_SRC)) $(BUILD)/bpf/probes_v5_10.o
-BPF_SKEL := $(patsubst bpf/%.bpf.c,$(BUILD)/skel/%.skel.h,$(BPF_SRC)) \
-	$(BUILD)/skel/probes_v5_10.skel.h $(BUILD)/skel/same
+BPF_OBJ := $(patsubst bpf/%.bpf.c,$(KERNEL)/bpf/%.o,$(BPF_SRC)) $(KERNEL)/bpf/probes_v5_10.o
+BPF_SKEL := $(patsubst bpf/%.bpf.c,$(KERNEL)/skel/%.skel.h,$(BPF_SRC)) \
+	$(KERNEL)/skel/probes_v5_10.skel.h $(KERNEL)/skel/same
 
 SRC := $(wildcard userspace/*.c userspace/*/*.c)
 OBJ := $(patsubst userspace/%.c,$(BUILD)/obj/%.o,$(SRC))
@@ -101,24 +103,24 @@ $(BUILD)/with: again
 $(BUILD)/obj/trace/zip.o: $(BUILD)/with
 
 # One object for the kernel from all families; they share maps and variables.
-$(BUILD)/bpf/%.o: bpf/%.bpf.c $(wildcard bpf/*.h)
+$(KERNEL)/bpf/%.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
 	$(LLVM_STRIP) -g $@
 
 # The same programs once more, without what Linux 5.10 lacks.
-$(BUILD)/bpf/probes_v5_10.o: bpf/probes.bpf.c $(wildcard bpf/*.h)
+$(KERNEL)/bpf/probes_v5_10.o: bpf/probes.bpf.c $(wildcard bpf/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -DCW_BEFORE_5_13 -c -o $@ $<
 	$(LLVM_STRIP) -g $@
 
-$(BUILD)/skel/%.skel.h: $(BUILD)/bpf/%.o
+$(KERNEL)/skel/%.skel.h: $(KERNEL)/bpf/%.o
 	@mkdir -p $(@D)
 	$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf > $@.tmp && mv $@.tmp $@
 
 # One skeleton serves both objects: libbpf finds programs and maps by name, but variables are at the
 # same places only as long as each has a value where it is defined.
-$(BUILD)/skel/same: $(BUILD)/skel/probes.skel.h $(BUILD)/skel/probes_v5_10.skel.h
+$(KERNEL)/skel/same: $(KERNEL)/skel/probes.skel.h $(KERNEL)/skel/probes_v5_10.skel.h
 	@for file in $^; do sed -n 's/_v5_10//; /struct probes_bpf__/,/}/p' $$file >$$file.head; done
 	@cmp $(addsuffix .head,$^) || { echo "a variable in bpf/ has no initial value"; false; }
 	@touch $@
@@ -128,7 +130,7 @@ small-btf: $(BPF_OBJ)
 	$(BPFTOOL) gen min_core_btf $(FROM) $(TO) $^
 
 # Only the module that loads them includes the skeletons.
-$(BUILD)/obj/source/%.o: CFLAGS_ALL += -I$(BUILD)/skel
+$(BUILD)/obj/source/%.o: CFLAGS_ALL += -I$(KERNEL)/skel
 $(patsubst userspace/%.c,$(BUILD)/obj/%.o,$(wildcard userspace/source/*.c)): $(BPF_SKEL)
 
 $(BUILD)/libcamwarden.a: $(LIB_OBJ)
