@@ -234,8 +234,8 @@ enum cw_path_flag {
 };
 
 /*
- * Names on the way from an object to the root, leaf first, each NUL-terminated; behind them is where
- * the probes are with it, of use to nobody else.
+ * Names on the way from an object to the root, leaf first, each NUL-terminated; behind them is
+ * where the probes are with it, of use to nobody else.
  */
 struct cw_names {
 	char text[CW_PATH_SIZE];

@@ -109,7 +109,7 @@ static __always_inline void inode_set(__u64 ino, __u32 dev, __u32 gen, __u32 ass
 		__sync_fetch_and_add(&look_closer, CW_MARKS_LACK);
 }
 
-/* The mark of a directory, by its dentry's address. Read once by the verifier, not at every turn. */
+/* The mark of a directory, by its dentry's address. Read once by the verifier, not at each turn. */
 __noinline int dir_mark_at(__u64 dentry, __u32 dev)
 {
 	struct inode *inode = BPF_CORE_READ((struct dentry *)dentry, d_inode);

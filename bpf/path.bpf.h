@@ -43,8 +43,8 @@ static __always_inline long path_name(char *buf, __u64 off, __u64 last, __u32 ro
 }
 
 /*
- * Where a walk is; stands behind the names, for want of room on the stack. Addresses are numbers: in
- * memory the verifier would not know them anyway.
+ * Where a walk is; stands behind the names, for want of room on the stack. Addresses are numbers:
+ * in memory the verifier would not know them anyway.
  */
 struct path_state {
 	__u64 dentry;
@@ -61,7 +61,7 @@ static __always_inline struct path_state *path_state(struct cw_names *names)
 	return (void *)names->walk;
 }
 
-/* `mount` may be 0: then the way ends at the file system's root or, with `asset`, at that tree's. */
+/* `mount` may be 0: then the way ends at the file system's root or, with `asset`, at its tree's. */
 static __always_inline void path_begin(struct path_state *s, __u64 start, __u64 mount, __u32 asset)
 {
 	__builtin_memset(s, 0, sizeof(*s));

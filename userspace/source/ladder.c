@@ -489,11 +489,12 @@ static int load_nothing(enum bpf_prog_type type, const struct bpf_prog_load_opts
 #define REGISTER_ARGS 6 /* some kernels have no trampoline for a function with more */
 
 /*
- * Loads one, which the kernel refuses where there is no such hook, and attaches it if asked to. That
- * can still fail where others have filled the hook, but rewrites the kernel's code twice, and each
- * time it waits until no process is in what was replaced: a tenth of a second.
+ * Loads one, which the kernel refuses where there is no such hook, and attaches it if asked to.
+ * That can still fail where others have filled the hook, but rewrites the kernel's code twice, and
+ * each time it waits until no process is in what was replaced: a tenth of a second.
  */
-static bool hook_takes(enum bpf_prog_type type, enum bpf_attach_type attach, int btf_id, bool for_good)
+static bool hook_takes(enum bpf_prog_type type, enum bpf_attach_type attach, int btf_id,
+		       bool for_good)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach,
 		    .attach_btf_id = (__u32)btf_id);
