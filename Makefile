@@ -148,7 +148,7 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libcamwarden.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $< $(BUILD)/libcamwarden.a $(LDLIBS)
 
-attacks: $(BUILD)/attacks $(BUILD)/gadget
+attacks: $(BUILD)/attacks $(BUILD)/gadget $(BUILD)/crowd
 
 $(BUILD)/attacks: $(ATTACK_SRC) $(wildcard tests/attacks/*.h)
 	@mkdir -p $(@D)
@@ -157,6 +157,10 @@ $(BUILD)/attacks: $(ATTACK_SRC) $(wildcard tests/attacks/*.h)
 $(BUILD)/gadget: tests/vm/gadget.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -o $@ $<
+
+$(BUILD)/crowd: tests/vm/crowd.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -o $@ $< -lbpf
 
 check: all unit
 	BUILD=$(BUILD) scripts/test --no-build --check --unit --cli
