@@ -62,6 +62,13 @@ static __always_inline void code_mapped(struct file *file, __u32 what, __u32 run
 		peeked(tgid, CW_PEEK_CODE, rung, address_of(file));
 }
 
+/* Apart, so that what has no code of others in it needs no registers saved. */
+static __noinline int code_and_use(struct file *file, __u32 what, __u32 rung)
+{
+	code_mapped(file, what, rung);
+	return used(file, CW_OP_MAP, rung);
+}
+
 /*
  * Every mapping comes here; those that are not for execution leave after a look at an argument.
  * Since 3.5. Misses the loader that an executable itself names, which is mapped by exec.
@@ -74,8 +81,10 @@ static __always_inline void on_mmap_file(enum cw_rung rung, struct file *file, u
 		return;
 	if (prot & PROT_EXEC_) {
 		code = code_of(rung, file, false);
-		if (code)
-			code_mapped(file, code, rung);
+		if (code) {
+			code_and_use(file, code, rung);
+			return;
+		}
 	}
 	if (open_maybe(rung, file))
 		used(file, CW_OP_MAP, rung);

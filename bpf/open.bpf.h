@@ -70,7 +70,7 @@ static __always_inline __u64 new_open_id(void)
 }
 
 /* Remembers an open file description of a watched object. */
-static __always_inline struct cw_open *open_new(struct object *o, struct file *file,
+static __noinline struct cw_open *open_new(struct object *o, struct file *file,
 						struct task_struct *task, bool pending)
 {
 	struct cw_open open = {};
@@ -137,15 +137,32 @@ static __noinline int open_seen(struct file *file, int result, __u32 rung)
 	return (o.mode & S_IFMT) == S_IFREG && a.access == CW_ABI_READ ? OPEN_READS : 0;
 }
 
-/* Who has touched something opens a file for writing that is not watched. */
+/* A file is opened for writing that is not watched: is it by one who has touched something? */
 static __noinline int written_elsewhere(struct file *file, __u32 rung)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 
+	if (!touched_maybe(bpf_get_current_pid_tgid() >> 32))
+		return 0;
 	if (BPF_CORE_READ(task, flags) & PF_DUMPCORE)
 		core_opened(file, rung);
 	else
 		copy_probable(file, rung);
+	return 0;
+}
+
+/*
+ * A file that may be watched. Apart from what most opens pass, so that those need not save a
+ * register: nothing is done with the file after a call there.
+ */
+static __noinline int opened(struct file *file, int result, __u32 rung)
+{
+	int seen = open_seen(file, result, rung);
+
+	if (seen == OPEN_READS)
+		copy_to_output(1, rung);
+	if (seen == OPEN_UNWATCHED && !result && BPF_CORE_READ(file, f_mode) & FMODE_WRITE)
+		written_elsewhere(file, rung);
 	return 0;
 }
 
@@ -157,12 +174,9 @@ static __noinline int written_elsewhere(struct file *file, __u32 rung)
  */
 static __always_inline void on_file_open(enum cw_rung rung, struct file *file, int result)
 {
-	int seen = file_maybe(rung, file) ? open_seen(file, result, rung) : OPEN_UNWATCHED;
-
-	if (seen == OPEN_READS)
-		copy_to_output(1, rung);
-	if (seen == OPEN_UNWATCHED && !result && FIELD(rung, file, f_mode) & FMODE_WRITE &&
-	    touched_maybe(bpf_get_current_pid_tgid() >> 32))
+	if (file_maybe(rung, file))
+		opened(file, result, rung);
+	else if (!result && FIELD(rung, file, f_mode) & FMODE_WRITE)
 		written_elsewhere(file, rung);
 }
 
