@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * crowd FUNCTION: programs that do nothing at the entry of a kernel function, as many as the kernel
- * attaches there. Prints how many, and keeps them until standard input ends, for two minutes at most.
+ * attaches there. Prints how many, and keeps them until standard input ends, or for two minutes.
  */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
