@@ -313,15 +313,18 @@ replaced_while_running() {
 	local event was
 
 	was=$(sha256sum /usr/bin/tac | cut -d ' ' -f 1)
-	mkfifo /run/wait
+	mkfifo /run/wait /run/end
 	new_file replaced-running
-	service_start reader.service root /usr/bin/tac /run/wait "$FILE"
+	# It runs on until the event is here: the file of one that has ended can only be looked for by
+	# its path, where another stands now.
+	service_start reader.service root /usr/bin/tac /run/wait "$FILE" /run/end
 	exec 9>/run/wait
 	cp /usr/bin/tac /usr/bin/tac.was
 	cp /usr/bin/head /usr/bin/tac.new
 	mv /usr/bin/tac.new /usr/bin/tac
 	exec 9>&-
 	event=$(wait_event ".kind == \"open\" and .asset.path == \"$FILE\" and .process.comm == \"tac\"")
+	: >/run/end
 	mv /usr/bin/tac.was /usr/bin/tac
 	holds "$event" ".process.exe_sha256 == \"$was\"" '.verdict.decision == "allow"'
 }
