@@ -163,10 +163,12 @@ __noinline int fd_inherit(__u32 from, __u32 to, __u32 fd)
 	return 1;
 }
 
-/* A part of them, in a function that the verifier reads once. 1: that was all. */
+#define FDS_AT_ONCE 32
+
+/* So many of them, in a function that the verifier reads once. 1: that was all. */
 __noinline int fds_sweep_some(__u32 tgid, __u32 first, __u32 gone)
 {
-	for (__u32 fd = 0; fd < CW_FD_SCAN / 32; fd++) {
+	for (__u32 fd = 0; fd < FDS_AT_ONCE; fd++) {
 		if (!*holder_slot(tgid))
 			return 1;
 		fd_check(tgid, first + fd, gone);
@@ -177,8 +179,8 @@ __noinline int fds_sweep_some(__u32 tgid, __u32 first, __u32 gone)
 /* All descriptors of the current process: those that are not what they were go. */
 static __always_inline void fds_sweep(__u32 tgid, __u32 gone)
 {
-	for (__u32 i = 0; i < 32; i++)
-		if (fds_sweep_some(tgid, i * (CW_FD_SCAN / 32), gone))
+	for (__u32 i = 0; i < CW_FD_SCAN / FDS_AT_ONCE; i++)
+		if (fds_sweep_some(tgid, i * FDS_AT_ONCE, gone))
 			break;
 }
 

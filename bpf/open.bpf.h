@@ -71,7 +71,7 @@ static __always_inline __u64 new_open_id(void)
 
 /* Remembers an open file description of a watched object. */
 static __noinline struct cw_open *open_new(struct object *o, struct file *file,
-						struct task_struct *task, bool pending)
+					   struct task_struct *task, bool pending)
 {
 	struct cw_open open = {};
 	__u64 key = address_of(file);

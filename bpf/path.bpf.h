@@ -125,6 +125,7 @@ static __always_inline int path_one(struct cw_names *names)
 	return 1;
 }
 
+/* What came of it; addresses do not leave the kernel. */
 static __always_inline void path_result(struct path_result *r, struct cw_names *names)
 {
 	struct path_state *s = path_state(names);

@@ -5,12 +5,12 @@
  * watched. Which of the assets of the finished policy an object belongs to is asked of the policy
  * itself, at the end; so a use keeps those facts of its object that matching looks at.
  */
+#include "base/calendar.h"
 #include "learn_state.h"
 #include "policy/write.h"
 #include "sink/json.h"
 #include "sink/text.h"
 
-#define DAY_NS (86400 * CW_NSEC_PER_SEC)
 
 static void drop_asset(void *entry)
 {
@@ -343,8 +343,8 @@ static enum cw_learn_reason reason_against(const struct cw_event *e)
 
 static void count_day(struct cw_learn_use *u, uint64_t ns)
 {
-	if (ns / DAY_NS != u->day) {
-		u->day = ns / DAY_NS;
+	if (ns / CW_DAY_NS != u->day) {
+		u->day = ns / CW_DAY_NS;
 		u->day_count = 0;
 	}
 	u->day_count++;

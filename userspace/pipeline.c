@@ -591,8 +591,9 @@ static int open_kernel(struct pipeline *p)
 	const char *failed;
 	int r;
 
+	/* Those that refuse (--harden) have none. */
 	while ((r = try_kernel(p, &c, &errors, &failed)) && failed &&
-	       c.n_without < CW_WITHOUT_MAX) {
+	       !cw_ladder_without(&c, failed) && c.n_without < CW_WITHOUT_MAX) {
 		say_lines("", errors.data);
 		cw_buf_reset(&errors);
 		c.without[c.n_without++] = failed;

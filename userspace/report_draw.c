@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What is drawn: the time line, a row for each who at each asset, and hand-overs as chains. */
+#include "base/calendar.h"
 #include "report_html.h"
 #include "sink/json.h"
 
-#define DAY_NS	  (86400 * CW_NSEC_PER_SEC)
 #define LANE_ROWS 12u /* of one asset; the others are told in words */
 
 /* Part of the axis that is in use, and how coarse. Bins [from, to). */
@@ -259,8 +259,8 @@ static void write_axis(const struct scale *s, struct cw_buf *b)
 		cw_json_time(begin + span / 4 * i, t);
 		t[10] = ' ';
 		cw_buf_printf(b, "<span class=\"w t\">%.*s</span>",
-			      span < DAY_NS / 1440 ? 12 : span < DAY_NS ? 8 : 11,
-			      t + (span < DAY_NS ? 11 : 5));
+			      span < CW_DAY_NS / 1440 ? 12 : span < CW_DAY_NS ? 8 : 11,
+			      t + (span < CW_DAY_NS ? 11 : 5));
 	}
 	cw_html_time(b, time_of(s, s->to));
 	cw_buf_puts(b, "</div></div>\n");

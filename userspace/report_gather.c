@@ -4,10 +4,10 @@
  * open file is in report_chains.c. Keeps copies of all strings, since an event's live only until
  * the next one.
  */
+#include "base/calendar.h"
 #include "facts.h"
 #include "report_gather.h"
 
-#define DAY_NS	       (86400 * CW_NSEC_PER_SEC)
 #define RUNS_MAX       256u
 #define FIRST_OF_GROUP 100u
 #define BYTES_A_ITEM   1500u /* of the page, about; a quarter of it is for the list of events */
@@ -219,7 +219,7 @@ static void count_who(struct cw_report *r, uint32_t who, uint32_t lane, const st
 {
 	struct cw_report_who *w = &r->whos[who];
 	const struct cw_verdict *v = &e->verdict;
-	int64_t day = (int64_t)(at->time_ns / DAY_NS);
+	int64_t day = (int64_t)(at->time_ns / CW_DAY_NS);
 
 	if (!w->events++)
 		w->first = *at;

@@ -6,6 +6,7 @@
 #include "base/base.h"
 
 #define CW_DAY_S	    86400
+#define CW_DAY_NS	    (CW_DAY_S * CW_NSEC_PER_SEC)
 #define CW_CALENDAR_SECONDS 19 /* characters of "2026-11-24T04:30:00" */
 
 /* Days since 1970-01-01 of a date, and back. */

@@ -605,9 +605,8 @@ static bool hook_possible(struct cw_ladder *l, size_t i)
 	bool for_good;
 	int id;
 
-	for (unsigned int w = 0; w < l->config.n_without; w++)
-		if (cw_streq(hooks[i].program, l->config.without[w]))
-			return false;
+	if (cw_ladder_without(&l->config, hooks[i].program))
+		return false;
 	snprintf(name, sizeof(name), "%s%s", kinds[kind].prefix, hooks[i].target);
 	if (!kind_runs(l, kind) || (hooks[i].n_args && !signature_fits(l, name, i)))
 		return false;
@@ -883,6 +882,14 @@ int cw_ladder_decide(const struct cw_ladder_config *config, struct cw_buf *error
 	else
 		*ret_ladder = l;
 	return r;
+}
+
+bool cw_ladder_without(const struct cw_ladder_config *c, const char *program)
+{
+	for (unsigned int i = 0; i < c->n_without; i++)
+		if (cw_streq(c->without[i], program))
+			return true;
+	return false;
 }
 
 bool cw_ladder_uses(const struct cw_ladder *l, const char *program)

@@ -90,6 +90,8 @@ void cw_ladder_release(struct cw_ladder *l);
  */
 int cw_ladder_harden(struct cw_ladder *l);
 
+/* True if that program is left out already. */
+bool cw_ladder_without(const struct cw_ladder_config *c, const char *program);
 /* True if the program of that name was chosen. */
 bool cw_ladder_uses(const struct cw_ladder *l, const char *program);
 /* True if the capability is served by that rung. */
