@@ -178,8 +178,8 @@ struct cw_process {
 	const char *unit;
 	const char *cgroup;
 	const char *container;
-	struct cw_ancestor ancestors[CW_ANCESTORS_MAX]; /* nearest first */
 	unsigned int n_ancestors;
+	struct cw_ancestor ancestors[CW_ANCESTORS_MAX]; /* nearest first; the last member */
 };
 
 struct cw_origin {

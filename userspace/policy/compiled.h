@@ -92,10 +92,18 @@ struct cw_policy_asset_rules {
 	unsigned int column;
 	bool sound; /* no fault was found in it */
 	size_t path_len;
-	unsigned int weight; /* of what the description states; the heaviest match wins */
+	uint8_t weight; /* of what the description states; the heaviest match wins */
 	/* Grants on this asset: those without a limit first, each part in the order of the file. */
 	struct cw_policy_candidate *grants;
 	size_t n_grants;
+};
+
+/* What an event's asset is held against; small, for it is done for every event. */
+struct cw_policy_rank {
+	const char *path; /* NULL: a device */
+	uint32_t path_len;
+	uint16_t asset;
+	uint8_t weight;
 };
 
 struct cw_policy_usage;
@@ -109,6 +117,11 @@ struct cw_policy {
 	int offset_s; /* of the time zone */
 	struct cw_policy_asset_rules *assets;
 	size_t n_assets;
+	/* By kind: the first of its assets that fits is the one meant. */
+	struct {
+		struct cw_policy_rank *rank;
+		size_t n;
+	} kinds[CW_ASSET_KIND_MAX];
 	struct cw_policy_grant_rules *grants;
 	size_t n_grants;
 	struct cw_policy_usage *usage; /* NULL: no grant has a limit */

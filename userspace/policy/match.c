@@ -50,19 +50,12 @@ static bool describes_device(const struct cw_policy_asset *rule, const struct cw
 
 static size_t match_device(const struct cw_policy *p, const struct cw_asset *a)
 {
-	size_t best = CW_POLICY_NO_ASSET;
+	const struct cw_policy_rank *rank = p->kinds[a->kind].rank;
 
-	for (size_t i = 0; i < p->n_assets; i++) {
-		const struct cw_policy_asset_rules *rule = &p->assets[i];
-
-		if (rule->pub.kind != a->kind)
-			continue;
-		if (best != CW_POLICY_NO_ASSET && rule->weight <= p->assets[best].weight)
-			continue;
-		if (describes_device(&rule->pub, a))
-			best = i;
-	}
-	return best;
+	for (size_t i = 0; i < p->kinds[a->kind].n; i++)
+		if (describes_device(&p->assets[rank[i].asset].pub, a))
+			return rank[i].asset;
+	return CW_POLICY_NO_ASSET;
 }
 
 /* The same with lengths, for every event and asset: most differ in the last character. */
@@ -79,29 +72,22 @@ static bool is_within(const char *path, size_t len, const char *dir, size_t dir_
  */
 static size_t match_tree(const struct cw_policy *p, const struct cw_asset *a)
 {
-	const char *path = a->path_partial ? NULL : a->path;
-	size_t by_root = CW_POLICY_NO_ASSET, by_path = CW_POLICY_NO_ASSET;
-	const char *root = a->root ? a->root : "";
-	size_t root_len = strlen(root), len = path ? strlen(path) : 0;
+	const struct cw_policy_rank *r = p->kinds[a->kind].rank, *end = r + p->kinds[a->kind].n;
+	const char *path = a->path_partial ? NULL : a->path, *root = a->root;
+	size_t root_len = root ? strlen(root) : 0, len = path ? strlen(path) : 0;
+	size_t by_path = CW_POLICY_NO_ASSET;
 
-	for (size_t i = 0; i < p->n_assets; i++) {
-		const struct cw_policy_asset_rules *r = &p->assets[i];
-		bool in_path, in_root;
-
-		if (r->pub.kind != a->kind || !r->pub.path)
+	for (; r < end; r++) {
+		if (root && is_within(root, root_len, r->path, r->path_len))
+			return r->asset;
+		if (!path || !is_within(path, len, r->path, r->path_len))
 			continue;
-		in_path = path && is_within(path, len, r->pub.path, r->path_len);
-		in_root = a->root && (is_within(root, root_len, r->pub.path, r->path_len) ||
-				      (in_path && is_within(r->pub.path, r->path_len, root,
-							    root_len)));
-		if (in_root && (by_root == CW_POLICY_NO_ASSET ||
-				r->path_len > p->assets[by_root].path_len))
-			by_root = i;
-		if (in_path && (by_path == CW_POLICY_NO_ASSET ||
-				r->path_len > p->assets[by_path].path_len))
-			by_path = i;
+		if (root && is_within(r->path, r->path_len, root, root_len))
+			return r->asset;
+		if (by_path == CW_POLICY_NO_ASSET)
+			by_path = r->asset;
 	}
-	return by_root != CW_POLICY_NO_ASSET ? by_root : by_path;
+	return by_path;
 }
 
 size_t cw_policy_match_asset(const struct cw_policy *p, const struct cw_asset *asset)

@@ -883,6 +883,41 @@ static void take_timezone(struct cw_policy_reader *r, const struct cw_policy_nod
 		bad(r, node, "timezone", "is no offset", expected);
 }
 
+/* The heaviest description of a device wins, the longest path of a folder, else the first. */
+static int compare_ranks(const void *x, const void *y)
+{
+	const struct cw_policy_rank *a = x, *b = y;
+
+	if (a->weight != b->weight)
+		return a->weight > b->weight ? -1 : 1;
+	if (a->path_len != b->path_len)
+		return a->path_len > b->path_len ? -1 : 1;
+	return a->asset < b->asset ? -1 : 1;
+}
+
+static void rank_assets(struct cw_policy_reader *r, struct cw_policy *p)
+{
+	for (size_t kind = 0; kind < CW_ASSET_KIND_MAX; kind++) {
+		struct cw_policy_rank *rank;
+		size_t n = 0;
+
+		rank = cw_policy_take_memory(r, (p->n_assets + 1) * sizeof(*rank));
+		if (!rank)
+			return;
+		for (size_t i = 0; i < p->n_assets; i++) {
+			const struct cw_policy_asset_rules *a = &p->assets[i];
+
+			if (a->pub.kind == kind)
+				rank[n++] = (struct cw_policy_rank){
+					a->pub.path, (uint32_t)a->path_len, (uint16_t)i, a->weight,
+				};
+		}
+		qsort(rank, n, sizeof(*rank), compare_ranks);
+		p->kinds[kind].rank = rank;
+		p->kinds[kind].n = n;
+	}
+}
+
 /* For each asset its grants, those without a limit first: they settle an event at once. */
 static void index_grants(struct cw_policy_reader *r, struct cw_policy *p)
 {
@@ -929,6 +964,7 @@ static void compile_tree(struct cw_policy_reader *r, const struct cw_policy_node
 	if (r->no_memory)
 		return;
 	cw_policy_check_doubles(r, p);
+	rank_assets(r, p);
 	index_grants(r, p);
 }
 

@@ -365,6 +365,12 @@ static bool is_wanted(struct cw_trace_unpacker *u, struct cw_cursor *c, uint64_t
 	return !c->bad && !asset->unwanted;
 }
 
+/* Most have fewer ancestors than fit. */
+static void copy_process(struct cw_process *to, const struct cw_process *from)
+{
+	memcpy(to, from, offsetof(struct cw_process, ancestors[from->n_ancestors]));
+}
+
 /* False: of a kind that this version does not know, or nobody wants it. */
 static bool take_event(struct cw_trace_unpacker *u, struct cw_cursor *c, struct cw_event *e)
 {
@@ -391,7 +397,7 @@ static bool take_event(struct cw_trace_unpacker *u, struct cw_cursor *c, struct 
 	}
 	if (!is_wanted(u, c, process, &u->asset[asset - 1], e->time_ns))
 		return false;
-	e->process = u->process[process - 1].process;
+	copy_process(&e->process, &u->process[process - 1].process);
 	e->origin = u->process[process - 1].origin;
 	e->asset = u->asset[asset - 1].asset;
 	memset(&e->verdict, 0, sizeof(e->verdict));
