@@ -166,6 +166,22 @@ static void watch_tree(struct cw_assets *a, const struct cw_policy_asset *pa, st
 			      pa->path, files, files == 1 ? "object" : "files and folders");
 }
 
+static void describe_blind(struct cw_watch_blind blind, struct cw_buf *problems)
+{
+	if (blind.unmarked)
+		cw_buf_printf(problems,
+			      "%llu files or folders could not be opened to be marked; they are "
+			      "found by their folder, not under another name\n",
+			      (unsigned long long)blind.unmarked);
+	if (blind.unnamed)
+		cw_buf_printf(problems,
+			      "of %llu folders renames, links and deletions are not told: on this "
+			      "rung fanotify tells of them, and not on every file system (tmpfs: "
+			      "since Linux 5.13); keep recordings on ext4, xfs or btrfs, or use a "
+			      "kernel with BPF LSM or kprobes\n",
+			      (unsigned long long)blind.unnamed);
+}
+
 void cw_assets_apply(struct cw_assets *a, const struct cw_policy *p, struct cw_buf *found,
 		     struct cw_buf *problems)
 {
@@ -191,11 +207,7 @@ void cw_assets_apply(struct cw_assets *a, const struct cw_policy *p, struct cw_b
 		cw_buf_puts(found, "  no recordings folder: no known recorder is installed and the "
 				   "policy names none; add one under assets, for example\n"
 				   "    footage: {kind: recordings, path: /var/lib/motion}\n");
-	if (cw_watch_unmarked(a->watch))
-		cw_buf_printf(problems,
-			      "%zu files could not be opened to be marked; they are found by their "
-			      "folder, not under another name\n",
-			      cw_watch_unmarked(a->watch));
+	describe_blind(cw_watch_blind(a->watch), problems);
 }
 
 /* ---- events ---- */

@@ -306,6 +306,27 @@ static void sweep(struct pipeline *p, uint64_t now)
 	p->swept_ns = now;
 }
 
+/* Of trees, as they are walked: at the start, and when a folder comes in. */
+static void tell_blind(struct pipeline *p, uint64_t now)
+{
+	struct cw_watch_blind blind = cw_watch_blind(p->watch);
+	uint64_t unmarked = blind.unmarked - p->blind.unmarked;
+	uint64_t unnamed = blind.unnamed - p->blind.unnamed;
+	struct cw_event e;
+
+	if (unmarked)
+		cw_pipeline_deliver_gap(p, "inodes", unmarked, p->losses_since_ns, now);
+	if (unnamed) {
+		cw_pipeline_begin_event(p, &e, CW_KIND_GAP);
+		cw_event_add_uint(&e, "lost", 0); /* none yet */
+		cw_event_add_string(&e, "class", "folders");
+		cw_event_add_time(&e, "from", p->losses_since_ns + p->wall_offset_ns);
+		cw_event_add_uint(&e, "folders", unnamed);
+		cw_pipeline_deliver(p, &e);
+	}
+	p->blind = blind;
+}
+
 static void tell_losses(struct pipeline *p)
 {
 	static const char *const names[] = {
@@ -329,6 +350,7 @@ static void tell_losses(struct pipeline *p)
 	if (losses[CW_LOSS_FILES].count && !cw_kernel_tree_is_clean(p->kernel) &&
 	    !cw_watch_unstable(p->watch))
 		cw_trees_rescan_all_later(p);
+	tell_blind(p, now);
 	p->losses_since_ns = now;
 	if (p->writer && cw_writer_take_loss(p->writer, &out))
 		cw_pipeline_deliver_gap(p, "output", out.lines, out.from_ns, out.to_ns);

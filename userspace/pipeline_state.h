@@ -56,6 +56,7 @@ struct pipeline {
 	char hub[65];
 	uint64_t seq, events;
 	uint64_t wall_offset_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME */
+	struct cw_watch_blind blind; /* told of it */
 	uint64_t losses_since_ns, skipped_since_ns, missing_since_ns, end_ns;
 	uint64_t next_look_ns; /* into the rings, unasked; 0: not */
 	bool looked_idle; /* nothing had come at the last look */

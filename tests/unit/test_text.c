@@ -254,6 +254,13 @@ static void test_sentences(void **state)
 	cw_event_add_uint(&gap, "cpu", 3);
 	assert_sentence(&gap, "lost 12 events of class files between 2026-11-24 04:35:59Z and "
 			      "2026-11-24 04:36:00Z; cpu 3");
+	gap.n_detail = 0;
+	cw_event_add_uint(&gap, "lost", 0);
+	cw_event_add_string(&gap, "class", "folders");
+	cw_event_add_time(&gap, "from", 1795494959123456789ULL);
+	cw_event_add_uint(&gap, "folders", 2);
+	assert_sentence(&gap, "2 folders cannot tell of renames, links and deletions, since "
+			      "2026-11-24 04:35:59Z");
 	cw_event_add_string(&cover, "capability", "open");
 	cw_event_add_string(&cover, "rung", "lsm");
 	assert_sentence(&cover, "open: seen by lsm");

@@ -68,6 +68,7 @@ static const struct {
 } gaps[] = {
 	{ "files", HIGH },
 	{ "names", HIGH },
+	{ "folders", HIGH },
 	{ "attempts", HIGH },
 	{ "streams", MEDIUM },
 	{ "paths", MEDIUM },

@@ -432,6 +432,12 @@ static void say_gap(struct cw_buf *b, const struct cw_event *e)
 {
 	const struct cw_detail *class = cw_event_detail(e, "class");
 
+	if (class && class->type == CW_DETAIL_STRING && cw_streq(class->s, "folders")) {
+		add_detail(b, e, "folders");
+		cw_buf_puts(b, " folders cannot tell of renames, links and deletions, since ");
+		add_detail(b, e, "from");
+		return;
+	}
 	if (class && class->type == CW_DETAIL_STRING && cw_streq(class->s, "agent")) {
 		cw_buf_puts(b, "nothing was watched between ");
 	} else {

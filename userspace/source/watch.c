@@ -68,7 +68,7 @@ struct cw_watch {
 	struct cw_kernel *k;
 	struct root root[CW_ASSETS_MAX];
 	uint32_t n;
-	size_t unmarked;
+	struct cw_watch_blind blind;
 	bool unstable;
 	int roots; /* inotify, on the roots alone */
 	int fan;
@@ -202,7 +202,7 @@ static void walk_entry(struct cw_watch *w, int fd, const struct dirent *de, uint
 				  O_NOFOLLOW | (type == DT_DIR ? O_DIRECTORY : 0), index);
 	if (touched < 0) {
 		if (touched != -ENOENT)
-			w->unmarked++;
+			w->blind.unmarked++;
 		return;
 	}
 	(*n)++;
@@ -229,13 +229,14 @@ static int walk(struct cw_watch *w, int fd, uint32_t index, const char *path, un
 
 	/* First the notifications, then the content: what comes in between is told. */
 	if (fan_add(w, fd, index, path))
-		w->unmarked++;
+		w->blind.unnamed++;
 	if (!fstatfs(fd, &fs) && !numbers_last(&fs))
 		w->unstable = true;
 	dir = depth < DEPTH_MAX ? fdopendir(fd) : NULL;
 	if (!dir) {
+		w->blind.unmarked++;
 		close(fd);
-		return -errno;
+		return depth < DEPTH_MAX ? -errno : 0;
 	}
 	while ((de = readdir(dir)))
 		if (strcmp(de->d_name, ".") && strcmp(de->d_name, ".."))
@@ -290,7 +291,7 @@ static void pin_root(struct cw_watch *w, int fd)
 		return;
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	if (w->roots < 0 || inotify_add_watch(w->roots, name, IN_DELETE_SELF | IN_MOVE_SELF) < 0)
-		w->unmarked++;
+		w->blind.unmarked++;
 }
 
 static int mark_root(struct cw_watch *w, uint32_t index, size_t *n)
@@ -354,9 +355,9 @@ bool cw_watch_unstable(const struct cw_watch *w)
 	return w->unstable;
 }
 
-size_t cw_watch_unmarked(const struct cw_watch *w)
+struct cw_watch_blind cw_watch_blind(const struct cw_watch *w)
 {
-	return w->unmarked;
+	return w->blind;
 }
 
 /* True: the root is not what it was when it was looked at last. */
@@ -609,7 +610,7 @@ static void object_came(struct cw_watch *w, const struct dir *dir, const char *n
 				 O_NOFOLLOW | (e->directory ? O_DIRECTORY : 0), dir->index);
 
 	if (fd < 0)
-		w->unmarked += fd != -ENOENT;
+		w->blind.unmarked += fd != -ENOENT;
 	else if (e->directory)
 		walk(w, fd, dir->index, path, 0, &n);
 	else

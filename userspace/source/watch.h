@@ -44,8 +44,14 @@ enum cw_root_state cw_watch_state(const struct cw_watch *w, uint32_t index);
  * ancestors.
  */
 bool cw_watch_unstable(const struct cw_watch *w);
-/* Files that could not be opened to be marked: they are found by their directory. */
-size_t cw_watch_unmarked(const struct cw_watch *w);
+
+/* What was met in trees that cannot be watched as the rest is, since the start. */
+struct cw_watch_blind {
+	uint64_t unmarked; /* could not be opened, or lie too deep: found by their directory */
+	uint64_t unnamed;  /* directories of which fanotify cannot tell names */
+};
+
+struct cw_watch_blind cw_watch_blind(const struct cw_watch *w);
 
 /* Looks at every root again; `changed` is told of each whose state is another now. */
 void cw_watch_check(struct cw_watch *w,
