@@ -31,6 +31,7 @@
 #define CW_DUMPING	 (1ull << 32) /* in look_closer */
 #define CW_MARKS_LACK	 (1ull << 44)
 #define CW_TOUCHING	 (1ull << 56)
+#define CW_TOUCHERS	 2 /* threads of the agent that touch at once */
 #define CW_NO_ASSET	 0xffffffffu
 #define CW_ASSET_MAYBE	 0xfffffffdu /* the agent decides, after what fanotify has told */
 #define CW_ASSET_BELOW	 0xfffffffbu /* a device or a file that has what is in a tree */
@@ -557,6 +558,12 @@ struct cw_touch {
 	__u32 access;
 	__u32 flags; /* enum cw_touch_flag */
 	__u32 pad;
+};
+
+/* A thread of the agent (0: none) whose next open marks its inode as that asset's. */
+struct cw_toucher {
+	__u32 tid;
+	__u32 asset;
 };
 
 struct cw_touched {

@@ -39,6 +39,14 @@ static __always_inline __s32 self_result(__u32 asset)
 	return hardened && asset_is_self(asset) && !is_init() ? -1 : 0;
 }
 
+static __always_inline struct cw_toucher *current_toucher(void)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+
+	_Static_assert(CW_TOUCHERS == 2, "both are asked");
+	return toucher[0].tid == tid ? &toucher[0] : toucher[1].tid == tid ? &toucher[1] : NULL;
+}
+
 /*
  * An open by the agent. True: it is not an access. A touch gives the inode its mark: the kernel's
  * own idea of the inode counts, which stat(2) hides on some file systems. The canary's own object
@@ -46,12 +54,16 @@ static __always_inline __s32 self_result(__u32 asset)
  */
 static __always_inline bool agent_open(struct object *o)
 {
+	struct cw_toucher *t;
+
 	if (!is_agent())
 		return false;
-	if (touch_tid && (__u32)bpf_get_current_pid_tgid() == touch_tid) {
-		inode_set(o->ino, o->dev, o->gen, touch_asset);
-		agent_task = (__u64)bpf_get_current_task();
-		touch_tid = 0;
+	t = current_toucher();
+	if (t) {
+		inode_set(o->ino, o->dev, o->gen, t->asset);
+		agent_task = (__u64)BPF_CORE_READ((struct task_struct *)bpf_get_current_task(),
+						  group_leader);
+		t->tid = 0;
 		return true;
 	}
 	return !canary_ino || o->ino != canary_ino;

@@ -61,8 +61,7 @@ __u32 open_filter[CW_OPENS_SIZE] = {}; /* how many watched open files have that 
 __u32 exporting_now = 0; /* threads in `exporting` */
 __u32 left_behind = 0; /* ends after which the holders' slot was not empty */
 __u64 filter_base = 0; /* the address of open_filter */
-__u32 touch_asset = CW_NO_ASSET; /* the agent's next open marks its inode as this asset's */
-__u32 touch_tid = 0; /* by this thread of the agent */
+struct cw_toucher toucher[CW_TOUCHERS] = {};
 __u64 canary_ino = 0; /* the agent's own opens of this inode are reported */
 __u64 tampers_told = 0; /* up to this number the agent has told of what is done to it */
 bool frames_by_ioctl = true; /* count ioctls: the V4L2 tracepoints are not attached (yet) */
@@ -86,7 +85,7 @@ struct cw_inode_key asset_roots[CW_ASSETS_MAX] = {};
 struct cw_loss_count losses[CW_LOSS_MAX] = {};
 __u64 next_open_id = 0;
 __u64 tampers_made = 0;
-__u64 agent_task = 0; /* a task_struct of the agent, as it opened something */
+__u64 agent_task = 0; /* the task_struct of its first thread, known since it opened something */
 
 /* Full: the record is counted in losses and a gap event follows. Sized by the agent. */
 struct {

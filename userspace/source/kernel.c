@@ -583,20 +583,23 @@ static void look_closer(struct cw_kernel *k, uint64_t more)
 
 int cw_kernel_touch(struct cw_kernel *k, int dirfd, const char *name, int flags, uint32_t asset)
 {
+	static _Thread_local struct cw_toucher *t;
 	static _Thread_local __u32 tid;
 	cw_auto_close int fd = -1;
 	int error;
 	bool seen;
 
-	if (!tid)
-		tid = (__u32)gettid(); /* for each of 100,000 files it would count */
-	k->skel->data->touch_asset = asset;
-	__atomic_store_n(&k->skel->bss->touch_tid, tid, __ATOMIC_SEQ_CST);
+	if (!tid) { /* for each of 100,000 files it would count */
+		tid = (__u32)gettid();
+		t = &k->skel->bss->toucher[tid != (__u32)getpid()];
+	}
+	t->asset = asset;
+	__atomic_store_n(&t->tid, tid, __ATOMIC_SEQ_CST);
 	look_closer(k, CW_TOUCHING);
 	fd = openat(dirfd, name, flags | O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	error = errno;
 	look_closer(k, -CW_TOUCHING);
-	seen = !__atomic_exchange_n(&k->skel->bss->touch_tid, 0, __ATOMIC_SEQ_CST);
+	seen = !__atomic_exchange_n(&t->tid, 0, __ATOMIC_SEQ_CST);
 	if (fd < 0)
 		return -error;
 	return seen ? CW_TAKE_FD(fd) : -EIO;

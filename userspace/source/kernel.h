@@ -40,7 +40,8 @@ void cw_kernel_heed_nodes(struct cw_kernel *k);
 /*
  * Opens `name` below `dirfd` read-only and marks what it is as part of `asset`: the program in the
  * kernel sees the open, and with it which inode that is. Returns the descriptor; -EIO: opened, but
- * no program saw it; another negative errno: could not be opened.
+ * no program saw it; another negative errno: could not be opened. Callable by the first thread and,
+ * at the same time, by one other.
  */
 int cw_kernel_touch(struct cw_kernel *k, int dirfd, const char *name, int flags, uint32_t asset);
 /* The asset whose mark an inode carries, or CW_NO_ASSET. */

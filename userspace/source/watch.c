@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <linux/fanotify.h>
 #include <linux/magic.h>
+#include <pthread.h>
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -14,12 +15,17 @@
 #include "source/watch.h"
 
 #define DEPTH_MAX   64
+#define NAMES_MAX   (32u << 10) /* bytes of names that are gathered before they are marked */
+#define TWO_THREADS 64u /* names from which on a second thread is worth it */
 #define PENDING_MAX 16384
 #define EXFAT_MAGIC 0x2011bab0
 #ifndef FAN_RENAME
 #define FAN_RENAME 0x10000000
 #define FAN_EVENT_INFO_TYPE_OLD_DFID_NAME 10
 #define FAN_EVENT_INFO_TYPE_NEW_DFID_NAME 12
+#endif
+#ifndef AT_HANDLE_FID
+#define AT_HANDLE_FID 0x200 /* Linux 6.5, 96b2b072ee62 */
 #endif
 #ifndef FAN_REPORT_TARGET_FID
 #define FAN_REPORT_TARGET_FID 0x00001000
@@ -150,9 +156,14 @@ static int fan_add(struct cw_watch *w, int fd, uint32_t index, const char *path)
 
 	if (w->fan < 0)
 		return 0;
-	u.h.handle_bytes = MAX_HANDLE_SZ;
-	if (name_to_handle_at(fd, "", &u.h, &mount_id, AT_EMPTY_PATH))
-		return -errno;
+	/* Handles that only tell files apart (overlays) are there since 6.5. */
+	for (int flags = AT_EMPTY_PATH;; flags |= AT_HANDLE_FID) {
+		u.h.handle_bytes = MAX_HANDLE_SZ;
+		if (!name_to_handle_at(fd, "", &u.h, &mount_id, flags))
+			break;
+		if (errno != EOPNOTSUPP || flags & AT_HANDLE_FID)
+			return -errno;
+	}
 	if (fanotify_mark(w->fan, FAN_MARK_ADD | FAN_MARK_ONLYDIR, NAME_EVENTS | moves, fd, "."))
 		return -errno;
 	d = find_dir(w, &u.h);
@@ -183,30 +194,83 @@ static int fan_add(struct cw_watch *w, int fd, uint32_t index, const char *path)
 
 /* ---- marking ---- */
 
+/* Files in one directory, by name, one behind the other, each with its NUL. */
+struct share {
+	struct cw_kernel *k;
+	int dir;
+	uint32_t index;
+	const char *at, *end;
+	size_t marked, failed;
+};
+
+static void *mark_share(void *ctx)
+{
+	struct share *s = ctx;
+
+	for (; s->at < s->end; s->at += strlen(s->at) + 1) {
+		int fd = cw_kernel_touch(s->k, s->dir, s->at, O_NOFOLLOW, s->index);
+
+		if (fd >= 0)
+			close(fd);
+		s->marked += fd >= 0;
+		s->failed += fd < 0 && fd != -ENOENT;
+	}
+	return NULL;
+}
+
+/* Two halves at once: of a start with many recordings, most of the time goes here. */
+static void mark_files(struct cw_watch *w, int dir, uint32_t index, struct cw_buf *names,
+		       size_t n_names, size_t *n)
+{
+	struct share own = { .k = w->k, .dir = dir, .index = index }, other;
+	const char *half;
+	pthread_t thread;
+	bool two = n_names >= TWO_THREADS;
+
+	if (!n_names)
+		return;
+	own.at = names->data;
+	own.end = names->data + names->len;
+	other = own;
+	if (two) {
+		half = own.at + strlen(own.at + names->len / 2) + names->len / 2 + 1;
+		own.end = other.at = half;
+		two = !pthread_create(&thread, NULL, mark_share, &other);
+	}
+	if (!two)
+		own.end = other.end;
+	mark_share(&own);
+	if (two)
+		pthread_join(thread, NULL);
+	*n += own.marked + other.marked;
+	w->blind.unmarked += own.failed + other.failed;
+	cw_buf_reset(names);
+}
+
+static unsigned char type_of(int fd, const struct dirent *de)
+{
+	struct stat st;
+
+	if (de->d_type != DT_UNKNOWN || fstatat(fd, de->d_name, &st, AT_SYMLINK_NOFOLLOW))
+		return de->d_type;
+	return S_ISDIR(st.st_mode) ? DT_DIR : S_ISREG(st.st_mode) ? DT_REG : DT_CHR;
+}
+
 static int walk(struct cw_watch *w, int fd, uint32_t index, const char *path, unsigned int depth,
 		size_t *n);
 
-static void walk_entry(struct cw_watch *w, int fd, const struct dirent *de, uint32_t index,
+static void walk_child(struct cw_watch *w, int fd, const char *name, uint32_t index,
 		       const char *path, unsigned int depth, size_t *n)
 {
 	cw_auto_free char *child = NULL;
-	unsigned char type = de->d_type;
-	struct stat st;
-	int touched;
+	int touched = cw_kernel_touch(w->k, fd, name, O_NOFOLLOW | O_DIRECTORY, index);
 
-	if (type == DT_UNKNOWN && !fstatat(fd, de->d_name, &st, AT_SYMLINK_NOFOLLOW))
-		type = S_ISDIR(st.st_mode) ? DT_DIR : S_ISREG(st.st_mode) ? DT_REG : DT_CHR;
-	if (type != DT_DIR && type != DT_REG)
-		return; /* opening a device or a pipe does something; its directory tells of it */
-	touched = cw_kernel_touch(w->k, fd, de->d_name,
-				  O_NOFOLLOW | (type == DT_DIR ? O_DIRECTORY : 0), index);
 	if (touched < 0) {
-		if (touched != -ENOENT)
-			w->blind.unmarked++;
+		w->blind.unmarked += touched != -ENOENT;
 		return;
 	}
 	(*n)++;
-	if (type == DT_DIR && asprintf(&child, "%s/%s", path, de->d_name) > 0)
+	if (asprintf(&child, "%s/%s", path, name) > 0)
 		walk(w, touched, index, child, depth + 1, n);
 	else
 		close(touched);
@@ -223,6 +287,8 @@ static bool numbers_last(const struct statfs *fs)
 static int walk(struct cw_watch *w, int fd, uint32_t index, const char *path, unsigned int depth,
 		size_t *n)
 {
+	cw_auto_buf struct cw_buf names = { 0 };
+	size_t n_names = 0;
 	DIR *dir;
 	struct dirent *de;
 	struct statfs fs;
@@ -238,9 +304,25 @@ static int walk(struct cw_watch *w, int fd, uint32_t index, const char *path, un
 		close(fd);
 		return depth < DEPTH_MAX ? -errno : 0;
 	}
-	while ((de = readdir(dir)))
-		if (strcmp(de->d_name, ".") && strcmp(de->d_name, ".."))
-			walk_entry(w, dirfd(dir), de, index, path, depth, n);
+	/* What is neither is not opened, which would do something; its directory tells of it. */
+	while ((de = readdir(dir))) {
+		unsigned char type = type_of(dirfd(dir), de);
+
+		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
+			continue;
+		if (type == DT_DIR)
+			walk_child(w, dirfd(dir), de->d_name, index, path, depth, n);
+		if (type != DT_REG)
+			continue;
+		cw_buf_add(&names, de->d_name, strlen(de->d_name) + 1);
+		n_names++;
+		w->blind.unmarked += names.error != 0; /* -ENOMEM: this name is not in it */
+		if (names.error || names.len > NAMES_MAX) {
+			mark_files(w, dirfd(dir), index, &names, n_names, n);
+			n_names = 0;
+		}
+	}
+	mark_files(w, dirfd(dir), index, &names, n_names, n);
 	closedir(dir);
 	return 0;
 }
