@@ -177,8 +177,8 @@ static void describe_blind(struct cw_watch_blind blind, struct cw_buf *problems)
 		cw_buf_printf(problems,
 			      "of %llu folders renames, links and deletions are not told: on this "
 			      "rung fanotify tells of them, and not on every file system (tmpfs "
-			      "since Linux 5.13, overlays since 6.6); keep recordings on ext4, xfs or "
-			      "btrfs, or use a kernel with BPF LSM or kprobes\n",
+			      "since Linux 5.13, overlays since 6.6); keep recordings on ext4, "
+			      "xfs or btrfs, or use a kernel with BPF LSM or kprobes\n",
 			      (unsigned long long)blind.unnamed);
 }
 

@@ -6,6 +6,7 @@ def names: {
 	dev_null: "open+close of /dev/null", read: "read", write: "write", ioctl: "ioctl",
 	mmap: "mmap+munmap", kill: "kill with signal 0", peek: "process_vm_readv, one byte",
 	spawn: "fork+exec+exit of true", accept: "TCP connect+accept+close",
+	load: "tar, find, compile",
 	allowed: "open+close, watched, allowed", flagged: "open+close, watched, flagged"
 };
 def signed: if . == null then null elif . >= 0 then "+\(.)" else tostring end;

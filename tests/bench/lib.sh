@@ -8,6 +8,8 @@
 #   bench_say MESSAGE      progress, on stderr: stdout is for the result
 #   bench_start FILE [ARGUMENT…]  camwarden run in the background with its events in FILE (JSON);
 #                          returns when it says that it is watching; sets AGENT
+#   bench_load TOP INCLUDE  realistic work: tar, find, and a compiler on a copy of this tree and on
+#                          headers: many opens of many files
 #   bench_stop             ends it and waits; sets GAPS to the events that it counted as lost
 
 # shellcheck source=scripts/lib.sh
@@ -43,6 +45,15 @@ bench_build() {
 	[[ -x $CAMWARDEN ]] || cw_die "no $CAMWARDEN; run: make"
 	for program; do
 		make -s -C "$TOP" "build/bench/$program" >&2 || cw_die "cannot build $program"
+	done
+}
+
+bench_load() {
+	tar cf - -C "$1" bpf userspace tests docs | cat >/dev/null
+	find "$1/userspace" "$1/tests" "$2" -type f -newer /nonexistent 2>/dev/null || true
+	find "$2" -name '*.h' -size +1k -exec head -c 1 {} + >/dev/null
+	for _ in 1 2 3; do
+		gcc -c -O0 -D_GNU_SOURCE -I"$1/userspace" -I"$1/bpf" -o /dev/null "$1/userspace/base/buf.c"
 	done
 }
 

@@ -79,22 +79,11 @@ end_monitor() {
 	rm -f "$work/fatrace.out" "$work/opensnoop.out"
 }
 
-# tar, find, and a compiler: many opens of many files.
-load() {
-	tar cf - -C "$TOP" bpf userspace tests docs | cat >/dev/null
-	find "$TOP/userspace" "$TOP/tests" /usr/include -type f -newer /nonexistent 2>/dev/null || true
-	find /usr/include -name '*.h' -size +1k -exec head -c 1 {} + >/dev/null
-	for _ in 1 2 3; do
-		gcc -c -O0 -D_GNU_SOURCE -I"$TOP/userspace" -I"$TOP/bpf" -o /dev/null \
-			"$TOP/userspace/base/buf.c"
-	done
-}
-
 # {operation: ns}, the load in ns as well.
 once() {
 	local begin=${EPOCHREALTIME/[.,]/} end
 
-	load
+	bench_load "$TOP" /usr/include
 	end=${EPOCHREALTIME/[.,]/}
 	"$BUILD/bench/operations" "$work/plain" getppid open_1 open_12 dev_null read ioctl mmap |
 		jq -c --argjson load $(((end - begin) * 1000)) '. + {load: $load}'
