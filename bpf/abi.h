@@ -32,6 +32,8 @@
 #define CW_MARKS_LACK	 (1ull << 44)
 #define CW_TOUCHING	 (1ull << 56)
 #define CW_TOUCHERS	 2 /* threads of the agent that touch at once */
+#define CW_INODES_SIZE	 262144
+#define CW_INODES_OWN	 1024 /* of these, for what is no recording: the agent's own files */
 #define CW_NO_ASSET	 0xffffffffu
 #define CW_ASSET_MAYBE	 0xfffffffdu /* the agent decides, after what fanotify has told */
 #define CW_ASSET_BELOW	 0xfffffffbu /* a device or a file that has what is in a tree */

@@ -76,6 +76,8 @@ __u64 look_closer = 0;
 __u64 quiet_pairs[CW_QUIET_SIZE] = {};
 __u64 reader_until_ns = 0; /* the agent looks by itself until then */
 __u32 quiet_waits = 0; /* a record was put into a ring without waking the agent */
+__u32 marks = 0; /* in `inodes` */
+__u32 marks_full = 0; /* `inodes` was: folders may lack theirs for good */
 __u64 tree_gen = 0; /* raised when a directory may have come into a tree */
 __u64 tree_clean = 0; /* tree_gen as it was when the agent last set all marks */
 __u64 link_gen = 0; /* tree_gen at the last link(2) */
@@ -109,7 +111,7 @@ struct {
 /* Watched inodes. Full: CW_LOSS_INODES, and the recording is found by its parent at each open. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 262144);
+	__uint(max_entries, CW_INODES_SIZE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct cw_inode_key);
 	__type(value, struct cw_inode);

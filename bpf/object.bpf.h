@@ -97,14 +97,19 @@ static __always_inline void inode_set(__u64 ino, __u32 dev, __u32 gen, __u32 ass
 	struct cw_inode_key key = { .ino = ino, .dev = dev };
 	struct cw_inode value = { .asset = asset, .gen = gen };
 
+	bool room = asset >= CW_ASSETS_MAX || marks < CW_INODES_SIZE - CW_INODES_OWN;
+
 	__sync_fetch_and_add(&inode_filter[filter_slot(ino)], 1);
-	if (!bpf_map_update_elem(&inodes, &key, &value, BPF_NOEXIST))
+	if (room && !bpf_map_update_elem(&inodes, &key, &value, BPF_NOEXIST)) {
+		__sync_fetch_and_add(&marks, 1);
 		return;
+	}
 	__sync_fetch_and_add(&inode_filter[filter_slot(ino)], -1);
 	if (!bpf_map_update_elem(&inodes, &key, &value, BPF_EXIST))
 		return;
 	count_loss(CW_LOSS_INODES);
-	/* Full: from now on each look asks for the folder. */
+	/* Full: from now on each look asks for the folders. */
+	marks_full = 1;
 	if (!(look_closer & CW_MARKS_LACK))
 		__sync_fetch_and_add(&look_closer, CW_MARKS_LACK);
 }
@@ -126,7 +131,7 @@ __noinline int dir_mark_at(__u64 dentry, __u32 dev)
  * The mark of the nearest ancestor directory, for an inode that has none of its own. Two steps are
  * enough as a rule: a directory gets its mark when something is made or opened in it (dir_watched),
  * so of two new ones below each other the upper has it. All steps are walked while directories
- * that came into a tree may lack theirs.
+ * that came into a tree may lack theirs, and once there was no room for a mark.
  */
 static __noinline __u32 ancestor_asset(struct dentry *dentry, __u32 dev, __u32 steps)
 {
@@ -154,7 +159,7 @@ static __always_inline __u64 tree_raise(void)
 
 static __always_inline __u32 tree_steps(void)
 {
-	return tree_gen != tree_clean ? CW_TREE_DEPTH_MAX : 2;
+	return tree_gen != tree_clean || marks_full ? CW_TREE_DEPTH_MAX : 2;
 }
 
 /* Gives a directory in which something of a tree was found its own mark. */

@@ -194,6 +194,18 @@ static int fan_add(struct cw_watch *w, int fd, uint32_t index, const char *path)
 
 /* ---- marking ---- */
 
+/* It could not be marked: does that matter? What is gone again, and links, carry no mark. */
+static bool is_missed(int dir, const char *name, int error)
+{
+	struct stat st;
+
+	if (error == -ENOENT)
+		return false;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW))
+		return errno != ENOENT;
+	return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode);
+}
+
 /* Files in one directory, by name, one behind the other, each with its NUL. */
 struct share {
 	struct cw_kernel *k;
@@ -213,7 +225,7 @@ static void *mark_share(void *ctx)
 		if (fd >= 0)
 			close(fd);
 		s->marked += fd >= 0;
-		s->failed += fd < 0 && fd != -ENOENT;
+		s->failed += fd < 0 && is_missed(s->dir, s->at, fd);
 	}
 	return NULL;
 }
@@ -266,7 +278,7 @@ static void walk_child(struct cw_watch *w, int fd, const char *name, uint32_t in
 	int touched = cw_kernel_touch(w->k, fd, name, O_NOFOLLOW | O_DIRECTORY, index);
 
 	if (touched < 0) {
-		w->blind.unmarked += touched != -ENOENT;
+		w->blind.unmarked += is_missed(fd, name, touched);
 		return;
 	}
 	(*n)++;
@@ -688,11 +700,13 @@ static void object_came(struct cw_watch *w, const struct dir *dir, const char *n
 	cw_auto_close int in = open_dir(w, dir);
 	size_t n = 0;
 	/* Of a file another name may lie outside: the inode has to carry the mark. */
-	int fd = cw_kernel_touch(w->k, in < 0 ? AT_FDCWD : in, in < 0 ? path : name,
-				 O_NOFOLLOW | (e->directory ? O_DIRECTORY : 0), dir->index);
+	int from = in < 0 ? AT_FDCWD : in;
+	const char *at = in < 0 ? path : name;
+	int fd = cw_kernel_touch(w->k, from, at, O_NOFOLLOW | (e->directory ? O_DIRECTORY : 0),
+				 dir->index);
 
 	if (fd < 0)
-		w->blind.unmarked += fd != -ENOENT;
+		w->blind.unmarked += is_missed(from, at, fd);
 	else if (e->directory)
 		walk(w, fd, dir->index, path, 0, &n);
 	else
