@@ -108,7 +108,7 @@ struct {
 	__type(value, struct cw_device);
 } devices SEC(".maps");
 
-/* Watched inodes. Full: CW_LOSS_INODES, and the recording is found by its parent at each open. */
+/* Watched inodes. Full: CW_LOSS_INODES, and the recording is found by its folders at each open. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, CW_INODES_SIZE);

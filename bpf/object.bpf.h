@@ -96,7 +96,6 @@ static __always_inline void inode_set(__u64 ino, __u32 dev, __u32 gen, __u32 ass
 {
 	struct cw_inode_key key = { .ino = ino, .dev = dev };
 	struct cw_inode value = { .asset = asset, .gen = gen };
-
 	bool room = asset >= CW_ASSETS_MAX || marks < CW_INODES_SIZE - CW_INODES_OWN;
 
 	__sync_fetch_and_add(&inode_filter[filter_slot(ino)], 1);

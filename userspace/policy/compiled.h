@@ -91,7 +91,6 @@ struct cw_policy_asset_rules {
 	struct cw_policy_asset pub;
 	unsigned int column;
 	bool sound; /* no fault was found in it */
-	size_t path_len;
 	uint8_t weight; /* of what the description states; the heaviest match wins */
 	/* Grants on this asset: those without a limit first, each part in the order of the file. */
 	struct cw_policy_candidate *grants;

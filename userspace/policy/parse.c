@@ -199,7 +199,6 @@ static void take_path(struct cw_policy_reader *r, const struct cw_policy_node *n
 	if (path && strchr(path, '*'))
 		bad(r, node, "path", "is a pattern", expected);
 	a->pub.path = path;
-	a->path_len = path ? strlen(path) : 0;
 }
 
 static const struct cw_policy_key asset_keys[] = {
@@ -906,10 +905,12 @@ static void rank_assets(struct cw_policy_reader *r, struct cw_policy *p)
 			return;
 		for (size_t i = 0; i < p->n_assets; i++) {
 			const struct cw_policy_asset_rules *a = &p->assets[i];
+			const char *path = a->pub.path;
 
 			if (a->pub.kind == kind)
 				rank[n++] = (struct cw_policy_rank){
-					a->pub.path, (uint32_t)a->path_len, (uint16_t)i, a->weight,
+					path, path ? (uint32_t)strlen(path) : 0, (uint16_t)i,
+					a->weight,
 				};
 		}
 		qsort(rank, n, sizeof(*rank), compare_ranks);

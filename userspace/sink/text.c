@@ -430,15 +430,16 @@ static void add_access_line(struct cw_buf *b, const struct cw_event *e, unsigned
 
 static void say_gap(struct cw_buf *b, const struct cw_event *e)
 {
-	const struct cw_detail *class = cw_event_detail(e, "class");
+	const struct cw_detail *d = cw_event_detail(e, "class");
+	const char *class = d && d->type == CW_DETAIL_STRING ? d->s : NULL;
 
-	if (class && class->type == CW_DETAIL_STRING && cw_streq(class->s, "folders")) {
+	if (cw_streq(class, "folders")) {
 		add_detail(b, e, "folders");
 		cw_buf_puts(b, " folders cannot tell of renames, links and deletions, since ");
 		add_detail(b, e, "from");
 		return;
 	}
-	if (class && class->type == CW_DETAIL_STRING && cw_streq(class->s, "agent")) {
+	if (cw_streq(class, "agent")) {
 		cw_buf_puts(b, "nothing was watched between ");
 	} else {
 		cw_buf_puts(b, "lost ");

@@ -56,6 +56,7 @@ struct root {
 struct dir {
 	struct dir *next;
 	uint32_t index;
+	bool opens; /* handles of its file system can be opened */
 	char *path;
 	unsigned int len;
 	int type;
@@ -145,25 +146,37 @@ static void forget_dir(struct cw_watch *w, const struct dir *dir)
 	free(d);
 }
 
+/*
+ * The handle by which fanotify will name a directory, with room for MAX_HANDLE_SZ. 1: it can be
+ * opened; 0: it only tells files apart (overlays, since 6.5).
+ */
+static int handle_of(int fd, struct file_handle *h)
+{
+	int mount_id;
+
+	h->handle_bytes = MAX_HANDLE_SZ;
+	if (!name_to_handle_at(fd, "", h, &mount_id, AT_EMPTY_PATH))
+		return 1;
+	if (errno != EOPNOTSUPP)
+		return -errno;
+	h->handle_bytes = MAX_HANDLE_SZ;
+	return name_to_handle_at(fd, "", h, &mount_id, AT_EMPTY_PATH | AT_HANDLE_FID) ? -errno : 0;
+}
+
 /* Tells of names in a directory from now on. */
 static int fan_add(struct cw_watch *w, int fd, uint32_t index, const char *path)
 {
 	union { struct file_handle h; char room[sizeof(struct file_handle) + MAX_HANDLE_SZ]; } u;
 	uint64_t moves = w->renames ? FAN_RENAME : FAN_MOVED_FROM | FAN_MOVED_TO;
 	struct dir *d;
-	int mount_id;
 	unsigned int slot;
+	int opens;
 
 	if (w->fan < 0)
 		return 0;
-	/* Handles that only tell files apart (overlays) are there since 6.5. */
-	for (int flags = AT_EMPTY_PATH;; flags |= AT_HANDLE_FID) {
-		u.h.handle_bytes = MAX_HANDLE_SZ;
-		if (!name_to_handle_at(fd, "", &u.h, &mount_id, flags))
-			break;
-		if (errno != EOPNOTSUPP || flags & AT_HANDLE_FID)
-			return -errno;
-	}
+	opens = handle_of(fd, &u.h);
+	if (opens < 0)
+		return opens;
 	if (fanotify_mark(w->fan, FAN_MARK_ADD | FAN_MARK_ONLYDIR, NAME_EVENTS | moves, fd, "."))
 		return -errno;
 	d = find_dir(w, &u.h);
@@ -183,6 +196,7 @@ static int fan_add(struct cw_watch *w, int fd, uint32_t index, const char *path)
 		return -ENOMEM;
 	}
 	d->index = index;
+	d->opens = opens;
 	d->len = u.h.handle_bytes;
 	d->type = u.h.handle_type;
 	memcpy(d->handle, u.h.f_handle, d->len);
@@ -318,10 +332,11 @@ static int walk(struct cw_watch *w, int fd, uint32_t index, const char *path, un
 	}
 	/* What is neither is not opened, which would do something; its directory tells of it. */
 	while ((de = readdir(dir))) {
-		unsigned char type = type_of(dirfd(dir), de);
+		unsigned char type;
 
 		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
 			continue;
+		type = type_of(dirfd(dir), de);
 		if (type == DT_DIR)
 			walk_child(w, dirfd(dir), de->d_name, index, path, depth, n);
 		if (type != DT_REG)
@@ -713,14 +728,14 @@ static void object_came(struct cw_watch *w, const struct dir *dir, const char *n
 		close(fd);
 }
 
-/* Still there under another name, or held open? */
+/* Still there under another name, or held open? -1: not known. */
 static int last_name(struct cw_watch *w, const struct parts *p)
 {
 	cw_auto_close int dir = -1;
 	cw_auto_close int fd = -1;
 	struct stat st;
 
-	if (!p->object)
+	if (!p->object || !p->dir->opens)
 		return -1;
 	dir = open(w->root[p->dir->index].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	fd = dir < 0 ? -1 : open_by_handle_at(dir, (struct file_handle *)p->object,
