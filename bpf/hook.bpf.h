@@ -12,8 +12,8 @@
  *   fexit__<name>   the end of the function: all of them agreed. Where BPF is no security module
  *   kprobe__<name>  its beginning: what they will say is not known. Where there are no trampolines
  *
- * In the last, and in raw tracepoints, the pointers are numbers without a type, so a body reads by
- * FIELD() and not by a plain load. `rung` is a constant in each.
+ * In the last the pointers are numbers without a type, so a body reads by FIELD() and not by a
+ * plain load. `rung` is a constant in each.
  */
 #ifndef CW_HOOK_BPF_H
 #define CW_HOOK_BPF_H
@@ -22,8 +22,7 @@
 
 /* A plain load (no helper call) where the verifier knows the type of the pointer. */
 #define FIELD(rung, p, field) \
-	((rung) == CW_RUNG_KPROBE || (rung) == CW_RUNG_TRACEPOINT ? \
-		 BPF_CORE_READ(p, field) : (p)->field)
+	((rung) == CW_RUNG_KPROBE ? BPF_CORE_READ(p, field) : (p)->field)
 
 #define CW_LIST(...) __VA_ARGS__
 

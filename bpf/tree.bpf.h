@@ -399,8 +399,10 @@ HOOK_VOID(inode_free, inode_free_security, (struct inode *inode), (inode))
 	SEC("raw_tp/" #event)					\
 	int tp__##event(struct bpf_raw_tracepoint_args *ctx)	\
 	{							\
-		on_inode_free(CW_RUNG_TRACEPOINT,		\
-			      (struct inode *)ctx->args[0]);	\
+		struct inode *inode = (void *)ctx->args[0];	\
+								\
+		if (filter_maybe(BPF_CORE_READ(inode, i_ino)))	\
+			inode_freed(inode, CW_RUNG_TRACEPOINT);	\
 		return 0;					\
 	}
 

@@ -720,8 +720,10 @@ static void object_came(struct cw_watch *w, const struct dir *dir, const char *n
 	int fd = cw_kernel_touch(w->k, from, at, O_NOFOLLOW | (e->directory ? O_DIRECTORY : 0),
 				 dir->index);
 
+	/* A folder that is gone leaves a path; one that is too long does not show that it is. */
 	if (fd < 0)
-		w->blind.unmarked += is_missed(from, at, fd);
+		w->blind.unmarked += !(in == -ESTALE && fd == -ENAMETOOLONG) &&
+				     is_missed(from, at, fd);
 	else if (e->directory)
 		walk(w, fd, dir->index, path, 0, &n);
 	else
