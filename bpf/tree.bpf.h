@@ -363,51 +363,30 @@ static __noinline int gone(struct inode *inode, __u32 asset, __u32 rung)
  * An inode leaves memory. One without a name is gone for good, and its number is free. On FAT and
  * on overlays it is free in any case: there an inode has a number for as long as it is in memory.
  */
-static __noinline int inode_freed(struct inode *inode, __u32 rung)
+static __always_inline void on_inode_free(enum cw_rung rung, struct inode *inode)
 {
-	struct cw_inode_key key = { .ino = BPF_CORE_READ(inode, i_ino) };
+	struct cw_inode_key key = { .ino = FIELD(rung, inode, i_ino) };
 	unsigned long magic;
 	struct cw_inode *m;
 
+	if (!filter_maybe(key.ino))
+		return;
 	magic = BPF_CORE_READ(inode, i_sb, s_magic);
 	if (BPF_CORE_READ(inode, i_nlink) && magic != MSDOS_MAGIC && magic != EXFAT_MAGIC &&
 	    magic != OVERLAY_MAGIC)
-		return 0;
+		return;
 	key.dev = BPF_CORE_READ(inode, i_sb, s_dev);
 	m = inode_mark(key.ino, key.dev, inode_generation(inode));
 	if (!m)
-		return 0;
+		return;
 	if (m->asset < CW_ASSETS_MAX && !BPF_CORE_READ(inode, i_nlink))
 		gone(inode, m->asset, rung);
 	if (bpf_map_delete_elem(&inodes, &key))
-		return 0;
+		return;
 	__sync_fetch_and_add(&inode_filter[filter_slot(key.ino)], -1);
 	__sync_fetch_and_add(&marks, -1);
-	return 0;
-}
-
-static __always_inline void on_inode_free(enum cw_rung rung, struct inode *inode)
-{
-	if (filter_maybe(FIELD(rung, inode, i_ino)))
-		inode_freed(inode, rung);
 }
 
 HOOK_VOID(inode_free, inode_free_security, (struct inode *inode), (inode))
-
-/* Tracepoint rung: the file systems that tell of it themselves. */
-#define EVICTION(event)						\
-	SEC("raw_tp/" #event)					\
-	int tp__##event(struct bpf_raw_tracepoint_args *ctx)	\
-	{							\
-		struct inode *inode = (void *)ctx->args[0];	\
-								\
-		if (filter_maybe(BPF_CORE_READ(inode, i_ino)))	\
-			inode_freed(inode, CW_RUNG_TRACEPOINT);	\
-		return 0;					\
-	}
-
-EVICTION(ext4_evict_inode)
-EVICTION(f2fs_evict_inode)
-EVICTION(btrfs_inode_evict)
 
 #endif

@@ -42,11 +42,9 @@ as_expected() {
 }
 
 # What was done to the clip's tree and the devices since mark_events, in its order; close, and what a
-# program opens besides (the folder that ls or chmod looks at), aside. On the tracepoint rung that
-# content is gone comes before fanotify's word of the name.
+# program opens besides (the folder that ls or chmod looks at), aside.
 told() {
-	events '.asset.kind != null and .kind != "close" and
-			(.kind != "gone" or "'"$RUNG"'" != "tracepoint") and (.asset.kind != "recordings" or
+	events '.asset.kind != null and .kind != "close" and (.asset.kind != "recordings" or
 			.kind != "open" or (.asset.path | endswith("clip")))' |
 		jq -r --arg rung "$RUNG" '[.kind, .process.comm, (.asset.path | sub(".*/"; "")), .result,
 			if .probe == $rung or .kind == "stream" or
@@ -54,7 +52,7 @@ told() {
 			else .probe end] | join(" ")'
 }
 
-# On the tracepoint rung fanotify tells of names: a link by its new one.
+# On the tracepoint rung fanotify tells of names: a link by its new one, and of no content that goes.
 expected() {
 	if [[ $RUNG == tracepoint ]]; then
 		sed 's/^link ln clip /link ln again /; /^gone /d'
@@ -100,9 +98,6 @@ accesses() {
 		stream arecord pcmC0D0c 0
 		stream arecord pcmC0D0c 0
 	END
-	if [[ $(stat -f -c %T "$RECORDINGS") == ext2/ext3 ]]; then
-		holds "$(wait_event '.kind == "gone"')" '.process.comm == "rm"'
-	fi
 	holds "$(wait_event '.kind == "stream" and .process.comm == "v4l2-ctl" and
 		.detail.phase == "stop"')" '.detail.frames == 10'
 }

@@ -161,11 +161,10 @@ static const struct cw_way ways[] = {
 	{ CW_CAP_NAMES, CW_PROBE_FENTRY, NAMES("fexit__", "fentry__"), "", NULL, CW_NEEDS_NOTHING },
 	{ CW_CAP_NAMES, CW_PROBE_KPROBE, NAMES("kprobe__", "kprobe__"), BLIND_REFUSED,
 	  BETTER_TRAMPOLINE, CW_NEEDS_NOTHING },
-	{ CW_CAP_NAMES, CW_PROBE_FANOTIFY,
-	  { SYS_EXIT, "?tp__ext4_evict_inode", "?tp__f2fs_evict_inode", "?tp__btrfs_inode_evict" },
+	{ CW_CAP_NAMES, CW_PROBE_FANOTIFY, { SYS_EXIT },
 	  "names of a recording outside its tree; a further name that is gone again at once; file "
 	  "systems without file handles; the person behind io_uring's calls; when content is "
-	  "gone, but on ext4, f2fs and btrfs", BETTER_HOOKS,
+	  "gone", BETTER_HOOKS,
 	  CW_NEEDS_NOTHING },
 
 	{ CW_CAP_ATTRIBUTES, CW_PROBE_LSM, { SETATTR("lsm__") }, "", NULL, CW_NEEDS_NOTHING },
@@ -396,9 +395,6 @@ static const struct {
 	{ "kretprobe__capable_wrt_inode", CW_HOOK_KRETPROBE, "capable_wrt_inode_uidgid", 0 },
 	{ "tp__sys_exit", CW_HOOK_TP_BTF, "sys_exit", 0 },
 	{ "raw__sys_exit", CW_HOOK_RAW_TP, "sys_exit", 0 },
-	{ "tp__ext4_evict_inode", CW_HOOK_RAW_TP, "ext4_evict_inode", 0 },
-	{ "tp__f2fs_evict_inode", CW_HOOK_RAW_TP, "f2fs_evict_inode", 0 },
-	{ "tp__btrfs_inode_evict", CW_HOOK_RAW_TP, "btrfs_inode_evict", 0 },
 	{ "tp__io_uring_complete", CW_HOOK_RAW_TP, "io_uring_complete", 0 },
 	{ "state__sock", CW_HOOK_RAW_TP, "inet_sock_set_state", 0 },
 	{ "fork__process", CW_HOOK_RAW_TP, "sched_process_fork", 0 },
