@@ -95,11 +95,9 @@ make_traces() {
 	bench_say "a trace of $events events"
 	measure "$BUILD/bench/generate" --events "$events" --dry -o /dev/null
 	dry=$cpu
-	cpu=999999
-	/usr/bin/time -o "$work/time" -f '%U %S' "$BUILD/bench/generate" --events "$events" \
+	measure "$BUILD/bench/generate" --events "$events" \
 		--policy "$work/policy.yaml" -o "$work/month.cw"
-	read -r user system <"$work/time"
-	record_us=$(calc "($user + $system - $dry) * 1000000 / $events")
+	record_us=$(calc "($cpu - $dry) * 1000000 / $events")
 	bytes=$(calc "$(stat -c %s "$work/month.cw") / $events")
 	"$BUILD/bench/generate" --events "$sample" --days 1 --policy "$work/policy.yaml" \
 		-o "$work/sample.cw"

@@ -375,6 +375,52 @@ static void test_strings_stand_once(void **state)
 	cw_buf_free(&b.raw);
 }
 
+/*
+ * A process that is the last one but for one string, or one argument more or less, is another one,
+ * though every pointer is as it was.
+ */
+static void test_changed_in_place(void **state)
+{
+	static char exe[] = "/usr/bin/cat", tty[] = "pts/1", last[] = "a.mp4", first[] = "cat";
+	const char *args[CW_TRACE_ARGS_MAX + 2] = { first, "-u", last };
+	static const struct cw_trace_head head = { .boot_id = "b007", .hub = "hub-1" };
+	struct cw_trace_block b = { 0 };
+	struct cw_trace_unpacker *u = NULL;
+	struct cw_trace_policy policy;
+	struct cw_event e, got;
+
+	(void)state;
+	cw_trace_block_reset(&b, &interner);
+	fill(&e, 1);
+	e.process.exe = exe;
+	e.process.argv = args;
+	e.origin.tty = tty;
+	for (unsigned int i = 0; i < 10; i++) {
+		switch (i) {
+		case 1: exe[9] = 'r'; break;
+		case 2: tty[4] = '2'; break;
+		case 3: last[0] = 'b'; break;
+		case 4: args[1] = "-n"; break;
+		case 5: args[3] = "c.mp4"; break;
+		case 6: args[2] = NULL; break;
+		case 7: args[0] = NULL; break;
+		case 8: e.process.argv = NULL; break;
+		case 9: e.process.ancestors[0].exe = "/bin/dash"; break;
+		}
+		for (unsigned int twice = 0; twice < 2; twice++) {
+			assert_int_equal(cw_trace_block_add_event(&b, &interner, &e), 0);
+			assert_int_equal(b.n[CW_TRACE_RECORD_PROCESS], i + 1);
+		}
+		assert_int_equal(cw_trace_unpacker_new(&u), 0);
+		cw_trace_unpacker_begin(u, &head, b.raw.data, b.raw.len);
+		for (unsigned int k = 0; k < 2 * i + 2; k++)
+			assert_int_equal(cw_trace_unpacker_next(u, &got, &policy), 1);
+		assert_same(&e, &got);
+		cw_trace_unpacker_free(u);
+	}
+	cw_buf_free(&b.raw);
+}
+
 /* More processes than a block takes, and all of them different. */
 static void test_many_processes(void **state)
 {
@@ -1051,6 +1097,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_strings_stand_once),
+		cmocka_unit_test(test_changed_in_place),
 		cmocka_unit_test(test_many_processes),
 		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_on_disk),

@@ -30,7 +30,7 @@ void cw_trace_block_reset(struct cw_trace_block *b, struct cw_trace_interner *in
 	if (!++in->generation) {
 		memset(in->slot, 0, sizeof(in->slot));
 		memset(in->known, 0, sizeof(in->known));
-		memset(in->latest, 0, sizeof(in->latest));
+		in->last_process.generation = in->last_asset.generation = 0;
 		in->generation = 1;
 	}
 }
@@ -106,21 +106,20 @@ static uint32_t intern(struct cw_trace_block *b, struct cw_trace_interner *in,
 }
 
 /* Most strings come again and again from the same place: then one comparison does. */
-static uint32_t intern_string(struct cw_trace_block *b, struct cw_trace_interner *in, const char *s)
+static struct cw_trace_known *intern_string(struct cw_trace_block *b,
+					    struct cw_trace_interner *in, const char *s)
 {
 	struct cw_trace_known *k;
 	size_t len;
 
-	if (!s)
-		return 0;
 	k = &in->known[((uintptr_t)s >> 3 ^ (uintptr_t)s >> 11) % CW_TRACE_KNOWN];
 	if (k->generation == in->generation && k->s == s && !strcmp(b->raw.data + k->at, s))
-		return k->id;
+		return k;
 	len = strnlen(s, CW_TRACE_STRING_MAX - 1);
 	k->s = s;
 	k->id = intern(b, in, CW_TRACE_RECORD_STRING, s, len, true, &k->at);
 	k->generation = in->generation - (b->raw.error != 0);
-	return k->id;
+	return k;
 }
 
 /* ---- bodies ---- */
@@ -132,189 +131,243 @@ static uint32_t intern_string(struct cw_trace_block *b, struct cw_trace_interner
 struct out {
 	struct cw_trace_block *b;
 	struct cw_trace_interner *in;
-	size_t n;
 	uint8_t body[4096];
 };
 
 _Static_assert((CW_TRACE_ARGS_MAX + 3 * CW_ANCESTORS_MAX + 64) * CW_VARINT_MAX < 4096,
 	       "a process fits");
+_Static_assert(sizeof(((struct cw_trace_last_asset *)0)->body) < 4096, "an asset fits");
 _Static_assert((3 * CW_DETAILS_MAX + 16) * CW_VARINT_MAX < 4096, "an event fits");
 
-static void out_u(struct out *o, uint64_t v)
+/* `p` is where the next byte goes: by value, for a store of a byte could change anything else. */
+static inline uint8_t *put_u(uint8_t *p, uint64_t v)
 {
-	if (v < 0x80)
-		o->body[o->n++] = (uint8_t)v;
-	else
-		o->n += cw_put_varint(o->body + o->n, v);
+	for (; v >= 0x80; v >>= 7)
+		*p++ = (uint8_t)(v | 0x80);
+	*p++ = (uint8_t)v;
+	return p;
 }
 
-static void out_bytes(struct out *o, const void *p, size_t len)
+static inline uint8_t *put_i(uint8_t *p, int64_t v)
 {
-	memcpy(o->body + o->n, p, len);
-	o->n += len;
+	return put_u(p, cw_zigzag(v));
 }
 
-static void out_i(struct out *o, int64_t v)
+static uint8_t *put_bytes(uint8_t *p, const void *bytes, size_t len)
 {
-	out_u(o, cw_zigzag(v));
+	memcpy(p, bytes, len);
+	return p + len;
 }
 
-static void out_s(struct out *o, const char *s)
+static inline uint8_t *put_s(struct out *o, uint8_t *p, const char *s)
 {
-	out_u(o, intern_string(o->b, o->in, s));
+	return put_u(p, s ? intern_string(o->b, o->in, s)->id : 0);
 }
 
-static void out_argv(struct out *o, const char **argv, bool cut)
+/* A string of a process: the next that begins with the same ones is compared, not encoded. */
+static inline uint8_t *put_said(struct out *o, uint8_t *p, const char *s)
 {
+	struct cw_trace_last_process *l = &o->in->last_process;
+	const struct cw_trace_known *k = s ? intern_string(o->b, o->in, s) : NULL;
+
+	l->said[l->n++] = (struct cw_trace_said){ s, k ? k->at : 0 };
+	return put_u(p, k ? k->id : 0);
+}
+
+static uint8_t *put_argv(struct out *o, uint8_t *p, const char **argv, bool cut)
+{
+	struct cw_trace_last_process *l = &o->in->last_process;
 	size_t n = 0;
 
-	if (!argv) {
-		out_u(o, 0);
-		out_u(o, cut);
-		return;
-	}
+	if (!argv)
+		return put_u(put_u(p, 0), cut);
 	while (argv[n] && n < CW_TRACE_ARGS_MAX)
 		n++;
-	out_u(o, n + 1);
+	p = put_u(p, n + 1);
+	l->argv_at = l->n;
+	l->n_argv = (unsigned int)n;
 	for (size_t i = 0; i < n; i++)
-		out_s(o, argv[i]);
-	out_u(o, cut || argv[n]);
+		p = put_said(o, p, argv[i]);
+	return put_u(p, cut || argv[n]);
 }
 
-static void out_process(struct out *o, const struct cw_process *p)
+static uint8_t *put_process(struct out *o, uint8_t *p, const struct cw_process *who)
 {
-	unsigned int n = p->n_ancestors < CW_ANCESTORS_MAX ? p->n_ancestors : CW_ANCESTORS_MAX;
+	unsigned int n = who->n_ancestors < CW_ANCESTORS_MAX ? who->n_ancestors : CW_ANCESTORS_MAX;
 
-	out_u(o, p->pid);
-	out_u(o, p->tid);
-	out_u(o, p->ns_pid);
-	out_u(o, p->ppid);
-	out_u(o, p->start_ns);
-	out_s(o, p->exe);
-	out_u(o, p->exe_inode);
-	out_u(o, p->exe_dev_major);
-	out_u(o, p->exe_dev_minor);
-	out_s(o, p->exe_sha256);
-	out_u(o, p->exe_deleted);
-	out_s(o, p->comm);
-	out_argv(o, p->argv, p->argv_cut);
-	out_u(o, p->uid);
-	out_u(o, p->euid);
-	out_u(o, p->gid);
-	out_u(o, p->cap_effective);
-	out_s(o, p->user);
-	out_s(o, p->unit);
-	out_s(o, p->cgroup);
-	out_s(o, p->container);
-	out_u(o, n);
+	p = put_u(p, who->pid);
+	p = put_u(p, who->tid);
+	p = put_u(p, who->ns_pid);
+	p = put_u(p, who->ppid);
+	p = put_u(p, who->start_ns);
+	p = put_said(o, p, who->exe);
+	p = put_u(p, who->exe_inode);
+	p = put_u(p, who->exe_dev_major);
+	p = put_u(p, who->exe_dev_minor);
+	p = put_said(o, p, who->exe_sha256);
+	p = put_u(p, who->exe_deleted);
+	p = put_said(o, p, who->comm);
+	p = put_argv(o, p, who->argv, who->argv_cut);
+	p = put_u(p, who->uid);
+	p = put_u(p, who->euid);
+	p = put_u(p, who->gid);
+	p = put_u(p, who->cap_effective);
+	p = put_said(o, p, who->user);
+	p = put_said(o, p, who->unit);
+	p = put_said(o, p, who->cgroup);
+	p = put_said(o, p, who->container);
+	p = put_u(p, n);
 	for (unsigned int i = 0; i < n; i++) {
-		out_u(o, p->ancestors[i].pid);
-		out_u(o, p->ancestors[i].start_ns);
-		out_s(o, p->ancestors[i].exe);
+		p = put_u(p, who->ancestors[i].pid);
+		p = put_u(p, who->ancestors[i].start_ns);
+		p = put_said(o, p, who->ancestors[i].exe);
 	}
+	return p;
 }
 
-static void out_origin(struct out *o, const struct cw_origin *from)
+static uint8_t *put_origin(struct out *o, uint8_t *p, const struct cw_origin *from)
 {
-	out_u(o, from->type);
-	out_u(o, from->login_uid);
-	out_s(o, from->login_user);
-	out_u(o, from->session);
-	out_s(o, from->tty);
+	p = put_u(p, from->type);
+	p = put_u(p, from->login_uid);
+	p = put_said(o, p, from->login_user);
+	p = put_u(p, from->session);
+	p = put_said(o, p, from->tty);
 	if (from->family == AF_INET) {
-		out_u(o, 4);
-		out_bytes(o, &from->peer.v4, 4);
+		p = put_u(p, 4);
+		p = put_bytes(p, &from->peer.v4, 4);
 	} else if (from->family == AF_INET6) {
-		out_u(o, 6);
-		out_bytes(o, &from->peer.v6, 16);
+		p = put_u(p, 6);
+		p = put_bytes(p, &from->peer.v6, 16);
 	} else {
-		out_u(o, 0);
+		p = put_u(p, 0);
 	}
-	out_u(o, from->peer_port);
-	out_u(o, from->local_port);
-	out_u(o, (uint64_t)from->outbound | (uint64_t)from->seeded << 1);
-	out_s(o, from->via);
-	out_u(o, from->hop_pid);
+	p = put_u(p, from->peer_port);
+	p = put_u(p, from->local_port);
+	p = put_u(p, (uint64_t)from->outbound | (uint64_t)from->seeded << 1);
+	p = put_said(o, p, from->via);
+	p = put_u(p, from->hop_pid);
 	if (!from->hop_pid)
-		return;
-	out_s(o, from->hop_exe);
-	out_u(o, from->hop_login_uid);
-	out_s(o, from->hop_login_user);
-	out_u(o, from->hop_local);
+		return p;
+	p = put_said(o, p, from->hop_exe);
+	p = put_u(p, from->hop_login_uid);
+	p = put_said(o, p, from->hop_login_user);
+	return put_u(p, from->hop_local);
 }
 
-static void out_code(struct out *o, const struct cw_process *p)
+static uint8_t *put_code(struct out *o, uint8_t *p, const struct cw_process *who)
 {
-	if (!p->code)
-		return;
-	out_u(o, p->code);
-	out_s(o, p->code_path);
-	out_u(o, p->code_pid);
+	if (!who->code)
+		return p;
+	p = put_u(p, who->code);
+	p = put_said(o, p, who->code_path);
+	return put_u(p, who->code_pid);
 }
 
-static void out_asset(struct out *o, const struct cw_asset *a)
+static uint8_t *put_asset(struct out *o, uint8_t *p, const struct cw_asset *a)
 {
-	out_s(o, a->name);
-	out_u(o, a->kind);
-	out_s(o, a->path);
-	out_s(o, a->root);
-	out_s(o, a->node);
-	out_s(o, a->by_id);
-	out_u(o, a->path_partial);
-	out_u(o, a->dev_major);
-	out_u(o, a->dev_minor);
-	out_u(o, a->inode);
-	out_u(o, a->access);
-	out_s(o, a->driver);
-	out_s(o, a->bus);
-	out_s(o, a->card);
+	p = put_s(o, p, a->name);
+	p = put_u(p, a->kind);
+	p = put_s(o, p, a->path);
+	p = put_s(o, p, a->root);
+	p = put_s(o, p, a->node);
+	p = put_s(o, p, a->by_id);
+	p = put_u(p, a->path_partial);
+	p = put_u(p, a->dev_major);
+	p = put_u(p, a->dev_minor);
+	p = put_u(p, a->inode);
+	p = put_u(p, a->access);
+	p = put_s(o, p, a->driver);
+	p = put_s(o, p, a->bus);
+	return put_s(o, p, a->card);
 }
 
-static void out_detail(struct out *o, const struct cw_detail *d)
+static uint8_t *put_detail(struct out *o, uint8_t *p, const struct cw_detail *d)
 {
 	uint8_t t[8];
 	uint64_t bits;
 
-	out_s(o, d->key ? d->key : "");
-	out_u(o, d->type);
+	p = put_s(o, p, d->key ? d->key : "");
+	p = put_u(p, d->type);
 	switch (d->type) {
 	case CW_DETAIL_UINT:
 	case CW_DETAIL_BOOL:
 	case CW_DETAIL_TIME:
-		out_u(o, d->u);
-		return;
+		return put_u(p, d->u);
 	case CW_DETAIL_INT:
-		out_i(o, d->i);
-		return;
+		return put_i(p, d->i);
 	case CW_DETAIL_DOUBLE:
 		memcpy(&bits, &d->d, sizeof(bits));
 		cw_put_le(t, bits, 8);
-		out_bytes(o, t, 8);
-		return;
+		return put_bytes(p, t, 8);
 	case CW_DETAIL_STRING:
-		out_s(o, d->s);
-		return;
+		return put_s(o, p, d->s);
 	}
-	out_u(o, 0); /* of a type that is not known: a length */
+	return put_u(p, 0); /* of a type that is not known: a length */
 }
 
-/* Events of one process come together, and so do those of one asset. */
-static uint32_t intern_body(struct out *o, enum cw_trace_record_type type)
+/*
+ * Events of one process come together. Pointers that are the same may have got another string
+ * since, hence every string is compared.
+ */
+static bool is_last_process(const struct out *o, const struct cw_event *e)
 {
-	struct cw_trace_latest *l = &o->in->latest[type == CW_TRACE_RECORD_ASSET];
-	uint32_t at, id;
+	const struct cw_trace_last_process *l = &o->in->last_process;
+	const struct cw_process *who = &e->process;
+	unsigned int i;
 
-	if (l->generation == o->in->generation && l->len == o->n &&
-	    !memcmp(l->body, o->body, o->n))
+	if (l->generation != o->in->generation || who->n_ancestors > CW_ANCESTORS_MAX ||
+	    memcmp(who, &l->process, offsetof(struct cw_process, ancestors)) ||
+	    memcmp(who->ancestors, l->process.ancestors,
+		   who->n_ancestors * sizeof(who->ancestors[0])) ||
+	    memcmp(&e->origin, &l->origin, sizeof(l->origin)))
+		return false;
+	for (i = 0; i < l->n_argv; i++)
+		if (who->argv[i] != l->said[l->argv_at + i].s)
+			return false;
+	if (who->argv && who->argv[i])
+		return false;
+	for (i = 0; i < l->n; i++)
+		if (l->said[i].s && strcmp(o->b->raw.data + l->said[i].at, l->said[i].s))
+			return false;
+	return true;
+}
+
+static uint32_t intern_process(struct out *o, const struct cw_event *e)
+{
+	struct cw_trace_last_process *l = &o->in->last_process;
+	uint32_t at;
+	uint8_t *p;
+
+	if (is_last_process(o, e))
 		return l->id;
-	id = intern(o->b, o->in, type, o->body, o->n, false, &at);
-	if (o->b->raw.error || o->n > sizeof(l->body))
-		return id;
-	l->generation = o->in->generation;
-	l->id = id;
-	l->len = o->n;
-	memcpy(l->body, o->body, o->n);
-	return id;
+	l->generation = o->in->generation - 1;
+	l->n = l->n_argv = 0;
+	p = put_process(o, o->body, &e->process);
+	p = put_origin(o, p, &e->origin);
+	p = put_code(o, p, &e->process);
+	l->id = intern(o->b, o->in, CW_TRACE_RECORD_PROCESS, o->body, (size_t)(p - o->body), false,
+		       &at);
+	if (!o->b->raw.error) {
+		l->process = e->process;
+		l->origin = e->origin;
+		l->generation = o->in->generation;
+	}
+	return l->id;
+}
+
+static uint32_t intern_asset(struct out *o, const struct cw_asset *a)
+{
+	struct cw_trace_last_asset *l = &o->in->last_asset;
+	size_t len = (size_t)(put_asset(o, o->body, a) - o->body);
+	uint32_t at;
+
+	if (l->generation == o->in->generation && l->len == len && !memcmp(l->body, o->body, len))
+		return l->id;
+	l->id = intern(o->b, o->in, CW_TRACE_RECORD_ASSET, o->body, len, false, &at);
+	l->generation = o->in->generation - (o->b->raw.error != 0);
+	l->len = len;
+	memcpy(l->body, o->body, len);
+	return l->id;
 }
 
 /* ---- records ---- */
@@ -340,31 +393,23 @@ static void note_times(struct cw_trace_block *b, const struct cw_event *e)
 static void encode(struct out *o, const struct cw_event *e)
 {
 	struct cw_trace_block *b = o->b;
-	uint32_t process, asset;
+	uint32_t process = intern_process(o, e), asset = intern_asset(o, &e->asset);
 	unsigned int n = e->n_detail < CW_DETAILS_MAX ? e->n_detail : CW_DETAILS_MAX;
+	uint8_t *p;
 
-	o->n = 0;
-	out_process(o, &e->process);
-	out_origin(o, &e->origin);
-	out_code(o, &e->process);
-	process = intern_body(o, CW_TRACE_RECORD_PROCESS);
-	o->n = 0;
-	out_asset(o, &e->asset);
-	asset = intern_body(o, CW_TRACE_RECORD_ASSET);
-	o->n = 0;
-	out_i(o, (int64_t)(e->seq - b->seq_last));
-	out_i(o, (int64_t)(e->boot_ns - b->last_boot));
-	out_i(o, (int64_t)(e->time_ns - e->boot_ns - b->last_offset));
-	out_u(o, e->kind);
-	out_u(o, e->probe);
-	out_i(o, e->result);
-	out_u(o, process);
-	out_u(o, asset);
-	out_u(o, n);
+	p = put_i(o->body, (int64_t)(e->seq - b->seq_last));
+	p = put_i(p, (int64_t)(e->boot_ns - b->last_boot));
+	p = put_i(p, (int64_t)(e->time_ns - e->boot_ns - b->last_offset));
+	p = put_u(p, e->kind);
+	p = put_u(p, e->probe);
+	p = put_i(p, e->result);
+	p = put_u(p, process);
+	p = put_u(p, asset);
+	p = put_u(p, n);
 	for (unsigned int i = 0; i < n; i++)
-		out_detail(o, &e->detail[i]);
-	add_record_head(&b->raw, CW_TRACE_RECORD_EVENT, o->n);
-	cw_buf_add(&b->raw, o->body, o->n);
+		p = put_detail(o, p, &e->detail[i]);
+	add_record_head(&b->raw, CW_TRACE_RECORD_EVENT, (size_t)(p - o->body));
+	cw_buf_add(&b->raw, o->body, (size_t)(p - o->body));
 }
 
 int cw_trace_block_add_event(struct cw_trace_block *b, struct cw_trace_interner *in,

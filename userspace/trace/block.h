@@ -13,6 +13,7 @@
 
 #define CW_TRACE_SLOTS 8192u /* a power of 2 */
 #define CW_TRACE_KNOWN 256u
+#define CW_TRACE_SAID  (CW_TRACE_ARGS_MAX + CW_ANCESTORS_MAX + 16)
 
 /* ---- writing ---- */
 
@@ -36,11 +37,21 @@ struct cw_trace_interner {
 		const char *s;
 		uint32_t generation, at, id;
 	} known[CW_TRACE_KNOWN];
-	struct cw_trace_latest { /* process, asset */
+	struct cw_trace_last_process { /* of the last event, and where its strings stand */
+		uint32_t generation, id;
+		struct cw_process process;
+		struct cw_origin origin;
+		unsigned int n, argv_at, n_argv;
+		struct cw_trace_said {
+			const char *s; /* NULL: none */
+			uint32_t at;
+		} said[CW_TRACE_SAID];
+	} last_process;
+	struct cw_trace_last_asset {
 		uint32_t generation, id;
 		size_t len;
-		uint8_t body[512];
-	} latest[2];
+		uint8_t body[14 * CW_VARINT_MAX];
+	} last_asset;
 	uint32_t generation;
 };
 
