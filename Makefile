@@ -4,9 +4,10 @@
 # make check      what needs no root: unit tests, CLI tests, style
 # make install    DESTDIR= PREFIX= are respected; make uninstall takes the same
 # make unit       the unit tests; make attacks: the programs that get at watched objects
-# make fuzz       build/fuzz/fuzz_*, with libFuzzer (clang)
+# make fuzz       build/san/fuzz/fuzz_*, with libFuzzer
 # make bench      build/bench/*: programs that measure
-# make SANITIZE=1 the same under AddressSanitizer and UndefinedBehaviourSanitizer, in build/san
+# make SANITIZE=1 the same under AddressSanitizer and UndefinedBehaviourSanitizer, in build/san, with
+#                 clang unless CC= says otherwise
 # make WERROR=1   a warning is an error
 # make LIBDEFLATE= traces are packed by zlib, though libdeflate is here
 # make CC=clang   another compiler; ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- another machine
@@ -18,10 +19,10 @@ VERSION   ?= 0.1.0
 PREFIX    ?= /usr/local
 DESTDIR   ?=
 CROSS_COMPILE ?=
-ifeq ($(origin CC),default)
-CC        := $(CROSS_COMPILE)gcc
-endif
 CLANG     ?= clang
+ifeq ($(origin CC),default)
+CC        := $(if $(SANITIZE),$(CLANG),$(CROSS_COMPILE)gcc)
+endif
 # Ubuntu's /usr/sbin/bpftool works only for the running kernel; the one behind it always does.
 BPFTOOL   ?= $(firstword $(wildcard /usr/lib/linux-tools/*/bpftool /usr/lib/linux-tools-*/bpftool \
 	/usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
@@ -46,11 +47,9 @@ LIBDEFLATE ?= $(if $(SANITIZE),,$(shell echo 'int main(void) { return 0; }' | \
 CFLAGS_ALL += $(if $(LIBDEFLATE),-DCW_LIBDEFLATE)
 LDLIBS := -lbpf -lelf -lz $(LIBDEFLATE) -lyaml -lcrypto
 ifdef SANITIZE
-CFLAGS_ALL += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+CFLAGS_ALL += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
+	-DCW_SANITIZED $(if $(findstring clang,$(CC)),-fsanitize=fuzzer-no-link)
 LDFLAGS += -fsanitize=address,undefined
-endif
-ifdef FUZZ
-CFLAGS_ALL += -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer
 endif
 
 # Headers of the C library for the target, which clang -target bpf does not find by itself.
@@ -165,13 +164,14 @@ $(BUILD)/crowd: tests/vm/crowd.c
 check: all unit
 	BUILD=$(BUILD) scripts/test --no-build --check --unit --cli
 
-# Everything again with the instrumentation, in a directory of its own.
+# From what SANITIZE=1 builds.
 fuzz:
-	$(MAKE) BUILD=$(BUILD)/fuzz CC=$(CLANG) FUZZ=1 fuzzers
+	$(MAKE) SANITIZE=1 fuzzers
 
-fuzzers: $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZ_SRC))
+fuzzers: $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
 
-$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/libcamwarden.a
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libcamwarden.a
+	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< $(BUILD)/libcamwarden.a $(LDLIBS)
 
 install: all

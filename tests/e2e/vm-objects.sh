@@ -7,6 +7,7 @@
 #
 # vm: --disk 64
 # limit: 300
+# paired
 
 # shellcheck disable=SC2016 # jq's own variables
 set -euo pipefail

@@ -430,7 +430,7 @@ static bool survives(const struct round *r)
 }
 
 /* Every step; every third under a sanitizer, which takes three times as long. */
-#ifdef __SANITIZE_ADDRESS__
+#ifdef CW_SANITIZED
 #define STRIDE 3
 #else
 #define STRIDE 1

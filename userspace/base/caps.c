@@ -28,7 +28,7 @@ int cw_caps_keep(uint64_t mask)
 void cw_caps_close_process(void)
 {
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-#ifndef __SANITIZE_ADDRESS__ /* which looks into its own process by ptrace */
+#ifndef CW_SANITIZED /* which looks into its own process by ptrace */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
 }
