@@ -357,6 +357,21 @@ static void fill_asset(struct who *w, const struct row *r, struct cw_event *e)
 	}
 }
 
+/* Code of others in it, which the agent saw come. */
+static void take_code(const struct who *w, struct cw_proc *proc, const struct cw_code *code)
+{
+	cw_auto_buf struct cw_buf path = { 0 };
+	struct cw_exe exe;
+
+	proc->task.code = *code;
+	if (!code->what || !cw_agent_exe(w->agent, &code->exe, &exe) || !exe.path_len)
+		return;
+	cw_decode_path(&path, exe.path, exe.path_len < CW_PATH_SIZE ? exe.path_len : CW_PATH_SIZE,
+		       exe.path_flags, NULL);
+	free(proc->code_path);
+	proc->code_path = path.error ? NULL : CW_TAKE_PTR(path.data);
+}
+
 /* What the agent saw of it since its fork is more than what is left to see. */
 static void take_agents_word(const struct who *w, struct cw_proc *proc)
 {
@@ -373,6 +388,7 @@ static void take_agents_word(const struct who *w, struct cw_proc *proc)
 		proc->task.conn = t.conn;
 	}
 	proc->task.flags = t.flags;
+	take_code(w, proc, &t.code);
 }
 
 static uint64_t wall_of(const struct who *w, uint64_t boot_ns)
@@ -470,10 +486,15 @@ static void put_how(struct cw_table *t, const struct row *r)
 static void put_row(struct cw_table *t, const struct row *r, const struct cw_event *e)
 {
 	const struct cw_detail *frames = cw_event_detail(e, "frames");
-	cw_auto_buf struct cw_buf who = { 0 }, program = { 0 };
+	cw_auto_buf struct cw_buf who = { 0 }, program = { 0 }, code = { 0 };
 
 	cw_text_who(&who, e);
 	cw_text_program(&program, &e->process);
+	if (e->process.code) {
+		cw_code_put(&code, &e->process);
+		cw_buf_puts(&program, "; ");
+		cw_text_safe(&program, code.data);
+	}
 	cw_table_text(t, e->asset.name ? e->asset.name : cw_asset_kind_name(e->asset.kind),
 		      CW_TABLE_PLAIN);
 	put_since(t, e);

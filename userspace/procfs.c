@@ -402,6 +402,7 @@ void cw_procfs_forget(struct cw_proc *proc)
 	free(proc->hop_exe);
 	free(proc->unit);
 	free(proc->container);
+	free(proc->code_path);
 	for (int i = 0; i < CW_LINEAGE_MAX; i++)
 		free(proc->ancestor_exe[i]);
 	memset(proc, 0, sizeof(*proc));

@@ -281,7 +281,7 @@ granted_program() {
 
 # The program and its unit are granted, what it runs is not.
 preloaded_program() {
-	local event library
+	local event library holder said
 
 	library=/home/alice/x.so
 	cp "$(ldd /usr/bin/tac | awk '/libc\.so/ { print $3 }')" "$library"
@@ -293,6 +293,16 @@ preloaded_program() {
 		".process.code == {\"how\": \"mapped\", \"path\": \"$library\", \"why\": \"owner\",
 			\"pid\": .process.pid}" \
 		".verdict.why | contains(\"it runs code of $library, which is not root's\")"
+	# Who holds it now, asked from outside, is told with the same.
+	env LD_PRELOAD="$library" tail -f "$FILE" >/dev/null &
+	holder=$!
+	opened tail >/dev/null
+	holds "$("$CAMWARDEN" who --policy /run/policy.yaml --format json |
+		jq -c "select(.process.pid == $holder)")" ".process.code.path == \"$library\"" \
+		'.process.code.why == "owner"'
+	said=$("$CAMWARDEN" who --policy /run/policy.yaml | grep -F "tail[$holder]") || true
+	kill "$holder"
+	[[ $said == *"it runs code of $library, which is not root's"* ]]
 }
 
 # The name stays, the program is another: known by its inode and hash.

@@ -8,7 +8,7 @@
 
 #define AGENTS_MAX 8
 
-enum map { OPENS, FDS, STREAMS, INODES, TASKS, MAP_MAX };
+enum map { OPENS, FDS, STREAMS, INODES, TASKS, EXECUTABLES, MAP_MAX };
 
 static const struct {
 	const char *name;
@@ -19,6 +19,7 @@ static const struct {
 	[STREAMS] = { "streams", sizeof(struct cw_stream_key), sizeof(struct cw_stream) },
 	[INODES] = { "inodes", sizeof(struct cw_inode_key), sizeof(struct cw_inode) },
 	[TASKS] = { "tasks", sizeof(__u32), sizeof(struct cw_task) },
+	[EXECUTABLES] = { "executables", sizeof(struct cw_exe_key), sizeof(struct cw_exe) },
 };
 
 struct cw_agent_maps {
@@ -235,4 +236,10 @@ bool cw_agent_marked(const struct cw_agent_maps *m, uint64_t ino, uint32_t dev, 
 bool cw_agent_task(const struct cw_agent_maps *m, uint32_t tgid, struct cw_task *ret_task)
 {
 	return look_up(m, TASKS, &tgid, ret_task);
+}
+
+bool cw_agent_exe(const struct cw_agent_maps *m, const struct cw_exe_key *key,
+		  struct cw_exe *ret_exe)
+{
+	return look_up(m, EXECUTABLES, key, ret_exe);
 }

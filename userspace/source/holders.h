@@ -36,5 +36,8 @@ bool cw_agent_stream(const struct cw_agent_maps *m, uint32_t tgid, uint32_t rdev
 /* Is that inode a recording, wherever it is now? `gen` 0: not known. */
 bool cw_agent_marked(const struct cw_agent_maps *m, uint64_t ino, uint32_t dev, uint32_t gen);
 bool cw_agent_task(const struct cw_agent_maps *m, uint32_t tgid, struct cw_task *ret_task);
+/* The path of an executable, or of other code, that an agent still knows. */
+bool cw_agent_exe(const struct cw_agent_maps *m, const struct cw_exe_key *key,
+		  struct cw_exe *ret_exe);
 
 #endif
