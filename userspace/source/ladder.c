@@ -414,6 +414,7 @@ static const struct {
 struct cw_ladder_hold {
 	struct calib_bpf *object;
 	struct bpf_link *link;
+	uint64_t jiffies[2], ns[2];
 };
 
 static void let_go(struct cw_ladder_hold *h)
@@ -512,11 +513,19 @@ static bool hook_takes(enum bpf_prog_type type, enum bpf_attach_type attach, int
 	return !for_good || link >= 0;
 }
 
-/* Is there a tracepoint of that name? */
-static bool raw_tp_attaches(const char *name)
+/*
+ * Is there a tracepoint of that name? The kernel's own types tell; attaching to it, and again after
+ * that, costs it a hundredth of a second each.
+ */
+static bool raw_tp_attaches(const struct cw_ladder *l, const char *name)
 {
-	int fd = load_nothing(BPF_PROG_TYPE_RAW_TRACEPOINT, NULL), link;
+	char type[160];
+	int fd, link;
 
+	snprintf(type, sizeof(type), "btf_trace_%s", name);
+	if (l->types.kernel && !l->config.attach)
+		return btf__find_by_name_kind(l->types.btf, type, BTF_KIND_TYPEDEF) > 0;
+	fd = load_nothing(BPF_PROG_TYPE_RAW_TRACEPOINT, NULL);
 	if (fd < 0)
 		return false;
 	link = bpf_raw_tracepoint_open(name, fd);
@@ -614,7 +623,7 @@ static bool hook_possible(struct cw_ladder *l, size_t i)
 	if (kinds[kind].type == BPF_PROG_TYPE_KPROBE)
 		return kprobe_attaches(name, kind == CW_HOOK_KRETPROBE);
 	if (kind == CW_HOOK_RAW_TP)
-		return raw_tp_attaches(name);
+		return raw_tp_attaches(l, name);
 	if (kind == CW_HOOK_DEMAND)
 		return runs_on_demand();
 	id = btf__find_by_name_kind(l->types.btf, name,
@@ -736,26 +745,32 @@ int cw_ladder_harden(struct cw_ladder *l)
 	return 0;
 }
 
-static void read_samples(struct calib_bpf *c, __u64 *jiffies, __u64 *ns)
+static void take_sample(struct cw_ladder_hold *h, unsigned int i)
 {
+	if (!h || !h->link)
+		return;
 	getppid(); /* the program runs at the end of this call */
-	*jiffies = c->bss->jiffies_now;
-	*ns = c->bss->time_now_ns;
+	h->jiffies[i] = h->object->bss->jiffies_now;
+	h->ns[i] = h->object->bss->time_now_ns;
 }
 
+#define HZ_SAMPLE_NS 50000000ull /* five ticks at the least */
+
 /* Jiffies a second, from two samples; the kernels' choices are few. */
-static unsigned int measure_hz(struct calib_bpf *c)
+static unsigned int measure_hz(struct cw_ladder_hold *h)
 {
 	static const unsigned int known[] = { 100, 250, 300, 1000 };
 	unsigned int best = 250, hz;
-	__u64 j0, t0, j1, t1;
 
-	read_samples(c, &j0, &t0);
-	usleep(50000);
-	read_samples(c, &j1, &t1);
-	if (t1 <= t0 || j1 <= j0)
+	take_sample(h, 1);
+	if (h->ns[1] - h->ns[0] < HZ_SAMPLE_NS) {
+		usleep((useconds_t)((HZ_SAMPLE_NS - (h->ns[1] - h->ns[0])) / 1000));
+		take_sample(h, 1);
+	}
+	if (h->ns[1] <= h->ns[0] || h->jiffies[1] <= h->jiffies[0])
 		return best;
-	hz = (unsigned int)((j1 - j0) * CW_NSEC_PER_SEC / (t1 - t0));
+	hz = (unsigned int)((h->jiffies[1] - h->jiffies[0]) * CW_NSEC_PER_SEC /
+			    (h->ns[1] - h->ns[0]));
 	for (size_t i = 0; i < CW_ARRAY_SIZE(known); i++)
 		if (abs((int)known[i] - (int)hz) < abs((int)best - (int)hz))
 			best = known[i];
@@ -775,8 +790,7 @@ static void hold_syscalls(struct cw_ladder *l)
 	if (!l->hold)
 		return;
 	l->raw_tp = runs("calib__raw_tp", l->hold);
-	if (l->raw_tp)
-		l->hz = measure_hz(l->hold->object);
+	take_sample(l->hold, 0);
 	l->global_functions = runs("calib__global", &hold);
 	let_go(&hold);
 }
@@ -850,10 +864,12 @@ static int decide(struct cw_ladder *l, const struct utsname *u, struct cw_buf *e
 	hold_syscalls(l);
 	l->preemptible = cw_preempt_in_kernel();
 	l->io_complete_by_cqe = completes_by_cqe(&l->types);
-	if (l->raw_tp)
+	if (l->raw_tp) {
 		choose(l);
-	else
+		l->hz = measure_hz(l->hold); /* now, for it takes a while after the first sample */
+	} else {
 		r = explain(errors, -EOPNOTSUPP, u);
+	}
 	cw_types_close(&l->types);
 	return r;
 }
