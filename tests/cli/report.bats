@@ -195,6 +195,7 @@ hostile_page() {
 	[ "$(xmllint --html --xpath 'count(//script)' hostile.html 2>/dev/null)" = 0 ]
 }
 
+# bats test_tags=browser
 @test "browser: pictures at two widths, and in print" {
 	need_chromium
 	"$camwarden" report -o page.html "$trace" || [ $? = 1 ]
@@ -250,6 +251,7 @@ fits_everywhere() {
 	END
 }
 
+# bats test_tags=browser
 @test "browser: nothing is wider than the screen, from 320 to 1280, whatever the names" {
 	need_chromium
 	hostile_page
@@ -258,6 +260,7 @@ fits_everywhere() {
 	fits_everywhere hostile.html
 }
 
+# bats test_tags=browser
 @test "browser: no error, no message, no request" {
 	need_chromium
 	hostile_page

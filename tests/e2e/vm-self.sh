@@ -6,7 +6,7 @@
 #
 # vm: --vivid none --no-sound
 # limit: 300
-# early
+# paired
 
 # shellcheck disable=SC2016 # jq's own variables
 set -euo pipefail

@@ -6,7 +6,7 @@
 #
 # vm: --disk 64
 # limit: 300
-# early
+# paired
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."
