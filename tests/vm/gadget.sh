@@ -28,18 +28,24 @@ gadget_gone() {
 	! gadget_find "$1"
 }
 
-gadget_plug() {
+gadget_start() {
 	local file
 
-	modprobe -a dummy_hcd gadgetfs uvcvideo
-	mkdir -p /run/gadget
-	mountpoint -q /run/gadget || mount -t gadgetfs none /run/gadget
 	for file in /run/gadget/*; do
-		"$CW_TOP/build/gadget" "$file" "$1" "$2" &
+		"$CW_TOP/build/gadget" "$file" "$@" &
 		GADGET_PID=$!
 		break
 	done
-	wait_until 30 gadget_find "$2" || fail "the device '$2' does not come"
+	wait_until 20 gadget_find "$2"
+}
+
+gadget_plug() {
+	modprobe -a dummy_hcd gadgetfs uvcvideo
+	mkdir -p /run/gadget
+	mountpoint -q /run/gadget || mount -t gadgetfs none /run/gadget
+	# The host gives up on a device that is slow to answer; then it is plugged in once more.
+	gadget_start "$@" || { kill "$GADGET_PID"; sleep 1; gadget_start "$@"; } ||
+		fail "the device '$2' does not come"
 	GADGET_NAME=$2
 }
 
