@@ -60,13 +60,12 @@ stamped() {
 
 # in_time EVENT: notes how soon its line was in the file.
 in_time() {
-	local seq ms
+	local seq kind exe ms
 
-	[[ $1 =~ \"seq\":([0-9]+),.*\"kind\":\"([a-z]+)\",\"probe\".*\"exe\":\"([^\"]*)\",\"exe_inode\" ]]
-	seq=${BASH_REMATCH[1]}
+	read -r seq kind exe < <(jq -r '"\(.seq) \(.kind) \(.process.exe)"' <<<"$1")
 	wait_until 5 stamped "$seq" || fail "the line of event $seq was never there"
 	ms=$(awk -v seq="$seq" '$1 == seq { printf "%.1f", ($3 - $2) / 1e6; exit }' "$STAMPS")
-	echo "$ms ms ${BASH_REMATCH[2]} by ${BASH_REMATCH[3]}" >>"$LATENCIES"
+	echo "$ms ms $kind by $exe" >>"$LATENCIES"
 }
 
 # Every line, from the access in the kernel to the line in the file.
