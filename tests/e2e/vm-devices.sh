@@ -7,7 +7,7 @@
 #
 # vm: --vivid none --no-sound
 # limit: 300
-# early
+# paired
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."

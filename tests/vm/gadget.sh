@@ -36,7 +36,7 @@ gadget_start() {
 		GADGET_PID=$!
 		break
 	done
-	wait_until 20 gadget_find "$2"
+	wait_until 60 gadget_find "$2"
 }
 
 gadget_plug() {
@@ -49,7 +49,12 @@ gadget_plug() {
 	GADGET_NAME=$2
 }
 
+gadget_ended() {
+	! kill -0 "$GADGET_PID" 2>/dev/null
+}
+
 gadget_unplug() {
 	kill "$GADGET_PID"
+	wait_until 60 gadget_ended || fail "the firmware of '$GADGET_NAME' does not end"
 	wait_until 30 gadget_gone "$GADGET_NAME" || fail "the device '$GADGET_NAME' does not go"
 }
