@@ -7,7 +7,6 @@
 #
 # vm: --vivid none --no-sound
 # limit: 300
-# paired
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."

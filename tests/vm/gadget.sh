@@ -54,6 +54,7 @@ gadget_ended() {
 }
 
 gadget_unplug() {
+	sleep 2 # a driver that is still asking its questions would hold the bus
 	kill "$GADGET_PID"
 	wait_until 60 gadget_ended || fail "the firmware of '$GADGET_NAME' does not end"
 	wait_until 30 gadget_gone "$GADGET_NAME" || fail "the device '$GADGET_NAME' does not go"
