@@ -65,7 +65,7 @@ static uint32_t hash_bytes(const uint8_t *p, size_t len, uint32_t type)
 static void add_record_head(struct cw_buf *raw, enum cw_trace_record_type type, size_t len)
 {
 	uint8_t t[2 * CW_VARINT_MAX];
-	unsigned int n = cw_put_varint(t, type);
+	size_t n = cw_put_varint(t, type);
 
 	n += cw_put_varint(t + n, len);
 	cw_buf_add(raw, t, n);
@@ -142,10 +142,7 @@ _Static_assert((3 * CW_DETAILS_MAX + 16) * CW_VARINT_MAX < 4096, "an event fits"
 /* `p` is where the next byte goes: by value, for a store of a byte could change anything else. */
 static inline uint8_t *put_u(uint8_t *p, uint64_t v)
 {
-	for (; v >= 0x80; v >>= 7)
-		*p++ = (uint8_t)(v | 0x80);
-	*p++ = (uint8_t)v;
-	return p;
+	return p + cw_put_varint(p, v);
 }
 
 static inline uint8_t *put_i(uint8_t *p, int64_t v)

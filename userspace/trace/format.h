@@ -129,14 +129,14 @@ static inline int64_t cw_unzigzag(uint64_t v)
 
 #define CW_VARINT_MAX 10u
 
-static inline unsigned int cw_put_varint(uint8_t *p, uint64_t v)
+static inline size_t cw_put_varint(uint8_t *p, uint64_t v)
 {
-	unsigned int n = 0;
+	uint8_t *end = p;
 
 	for (; v >= 0x80; v >>= 7)
-		p[n++] = (uint8_t)(v | 0x80);
-	p[n++] = (uint8_t)v;
-	return n;
+		*end++ = (uint8_t)(v | 0x80);
+	*end++ = (uint8_t)v;
+	return (size_t)(end - p);
 }
 
 /* Reads on until its end; what is behind it reads as 0 and sets `bad`. */
