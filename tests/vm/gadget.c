@@ -89,11 +89,6 @@ static int plug(const char *file, int camera)
 	size_t length = 4; /* a tag, which is 0 */
 	int fd = open(file, O_RDWR | O_CLOEXEC);
 
-	/* The one before it may still be going. */
-	for (int i = 0; fd < 0 && errno == EBUSY && i < 600; i++) {
-		usleep(100000);
-		fd = open(file, O_RDWR | O_CLOEXEC);
-	}
 	length = put_config(data, length, camera, 64);
 	length = put_config(data, length, camera, 512);
 	length = put(data, length, device, sizeof(device));

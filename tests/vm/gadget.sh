@@ -39,23 +39,28 @@ gadget_start() {
 	wait_until 60 gadget_find "$2"
 }
 
+gadget_ended() {
+	! kill -0 "$GADGET_PID" 2>/dev/null
+}
+
+# Only one can be plugged in, and it may be slow to go. It may have ended by itself.
+gadget_stop() {
+	kill "$GADGET_PID" 2>/dev/null || true
+	wait_until 60 gadget_ended || fail "the firmware does not end"
+}
+
 gadget_plug() {
 	modprobe -a dummy_hcd gadgetfs uvcvideo
 	mkdir -p /run/gadget
 	mountpoint -q /run/gadget || mount -t gadgetfs none /run/gadget
 	# The host gives up on a device that is slow to answer; then it is plugged in once more.
-	gadget_start "$@" || { kill "$GADGET_PID"; sleep 1; gadget_start "$@"; } ||
+	gadget_start "$@" || { gadget_stop && gadget_start "$@"; } ||
 		fail "the device '$2' does not come"
 	GADGET_NAME=$2
 }
 
-gadget_ended() {
-	! kill -0 "$GADGET_PID" 2>/dev/null
-}
-
 gadget_unplug() {
 	sleep 2 # a driver that is still asking its questions would hold the bus
-	kill "$GADGET_PID"
-	wait_until 60 gadget_ended || fail "the firmware of '$GADGET_NAME' does not end"
+	gadget_stop
 	wait_until 30 gadget_gone "$GADGET_NAME" || fail "the device '$GADGET_NAME' does not go"
 }
