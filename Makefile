@@ -9,7 +9,7 @@
 # make SANITIZE=1 the same under AddressSanitizer and UndefinedBehaviourSanitizer, in build/san, with
 #                 clang unless CC= says otherwise
 # make WERROR=1   a warning is an error
-# make LIBDEFLATE= traces are packed by zlib, though libdeflate is here
+# make ISAL= LIBDEFLATE= traces are packed and unpacked by zlib, though these libraries are here
 # make CC=clang   another compiler; ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- another machine
 #
 # Needs no root and no network. The programs for the kernel are compiled with clang against
@@ -41,11 +41,13 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -W
 CFLAGS ?= -O2 -g
 CFLAGS_ALL := -std=gnu11 $(WARN) $(CFLAGS) -D_GNU_SOURCE -DCW_VERSION='"$(VERSION)"' \
 	-Iuserspace -Ibpf -I$(BUILD) -MMD -MP -fno-strict-aliasing -pthread
-# The sanitizers try the other library.
-LIBDEFLATE ?= $(if $(SANITIZE),,$(shell echo 'int main(void) { return 0; }' | \
-	$(CC) -include libdeflate.h -x c -o /dev/null - -ldeflate 2>/dev/null && echo -ldeflate))
-CFLAGS_ALL += $(if $(LIBDEFLATE),-DCW_LIBDEFLATE)
-LDLIBS := -lbpf -lelf -lz $(LIBDEFLATE) -lyaml -lcrypto
+# $(call have,HEADER,LIBRARY): LIBRARY, where it is. The sanitizers try zlib in its place.
+have = $(if $(SANITIZE),,$(shell echo 'int main(void) { return 0; }' | \
+	$(CC) -include $(1) -x c -o /dev/null - $(2) 2>/dev/null && echo $(2)))
+ISAL ?= $(call have,isa-l.h,-lisal)
+LIBDEFLATE ?= $(call have,libdeflate.h,-ldeflate)
+CFLAGS_ALL += $(if $(ISAL),-DCW_ISAL) $(if $(LIBDEFLATE),-DCW_LIBDEFLATE)
+LDLIBS := -lbpf -lelf -lz $(ISAL) $(LIBDEFLATE) -lyaml -lcrypto
 ifdef SANITIZE
 CFLAGS_ALL += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
 	-DCW_SANITIZED $(if $(findstring clang,$(CC)),-fsanitize=fuzzer-no-link)
@@ -94,10 +96,10 @@ $(BUILD)/obj/%.o: userspace/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -c -o $@ $<
 
-# Built again when LIBDEFLATE= is another than the last time.
+# Built again when ISAL= or LIBDEFLATE= is another than the last time.
 $(BUILD)/with: again
 	@mkdir -p $(@D)
-	@echo '$(LIBDEFLATE)' | cmp -s - $@ || echo '$(LIBDEFLATE)' >$@
+	@echo '$(ISAL) $(LIBDEFLATE)' | cmp -s - $@ || echo '$(ISAL) $(LIBDEFLATE)' >$@
 
 $(BUILD)/obj/trace/zip.o: $(BUILD)/with
 

@@ -39,8 +39,8 @@ static void usage(FILE *f)
 
 static int version(void)
 {
-	printf("camwarden %s (libbpf %u.%u; traces packed by %s)\n", CW_VERSION,
-	       libbpf_major_version(), libbpf_minor_version(), cw_zip_library());
+	printf("camwarden %s (libbpf %u.%u; traces packed by %s, unpacked by %s)\n", CW_VERSION,
+	       libbpf_major_version(), libbpf_minor_version(), cw_zip_packer(), cw_zip_unpacker());
 	return CW_EXIT_OK;
 }
 

@@ -48,6 +48,17 @@ void cw_buf_add(struct cw_buf *b, const void *data, size_t len)
 	b->data[b->len] = '\0';
 }
 
+char *cw_buf_room(struct cw_buf *b, size_t len)
+{
+	return reserve(b, len) ? b->data + b->len : NULL;
+}
+
+void cw_buf_wrote(struct cw_buf *b, size_t len)
+{
+	b->len += len;
+	b->data[b->len] = '\0';
+}
+
 void cw_buf_puts(struct cw_buf *b, const char *s)
 {
 	cw_buf_add(b, s, strlen(s));

@@ -18,6 +18,9 @@ struct cw_buf {
 void cw_buf_reset(struct cw_buf *b); /* empties, keeps the memory and clears the error */
 void cw_buf_free(struct cw_buf *b);
 void cw_buf_add(struct cw_buf *b, const void *data, size_t len);
+/* Where `len` bytes may be written; NULL: no memory. cw_buf_wrote() tells how many they became. */
+char *cw_buf_room(struct cw_buf *b, size_t len);
+void cw_buf_wrote(struct cw_buf *b, size_t len);
 void cw_buf_puts(struct cw_buf *b, const char *s);
 void cw_buf_putc(struct cw_buf *b, char c);
 void cw_buf_pad(struct cw_buf *b, size_t n); /* adds n spaces */

@@ -12,11 +12,11 @@
 
 #include "trace/block.h"
 
-#define BLOCK_SOFT   (128u << 10) /* a block is closed above that */
-#define INTERNED_MAX (CW_TRACE_SLOTS / 4 * 3) /* and one event adds at most some 130 */
+#define BLOCK_SOFT (128u << 10) /* a block is closed above that */
 
-_Static_assert(INTERNED_MAX + 256 < CW_TRACE_SLOTS, "a look-up ends at a free slot");
-_Static_assert(INTERNED_MAX + 256 < CW_TRACE_STRINGS_MAX, "a reader takes what is written");
+_Static_assert(CW_TRACE_INTERNED_MAX < CW_TRACE_SLOTS, "a look-up ends at a free slot");
+_Static_assert(CW_TRACE_INTERNED_MAX < CW_TRACE_STRINGS_MAX, "a reader takes what is written");
+_Static_assert(CW_TRACE_INTERNED_MAX <= UINT16_MAX, "a slot has its number");
 
 void cw_trace_block_reset(struct cw_trace_block *b, struct cw_trace_interner *in)
 {
@@ -27,8 +27,9 @@ void cw_trace_block_reset(struct cw_trace_block *b, struct cw_trace_interner *in
 	cw_buf_reset(&raw);
 	memset(b, 0, sizeof(*b));
 	b->raw = raw;
+	memset(in->slot, 0, sizeof(in->slot));
+	in->n_interned = 0;
 	if (!++in->generation) {
-		memset(in->slot, 0, sizeof(in->slot));
 		memset(in->known, 0, sizeof(in->known));
 		in->last_process.generation = in->last_asset.generation = 0;
 		in->generation = 1;
@@ -40,7 +41,7 @@ bool cw_trace_block_is_full(const struct cw_trace_block *b)
 	uint32_t n = b->n[CW_TRACE_RECORD_STRING] + b->n[CW_TRACE_RECORD_PROCESS] +
 		     b->n[CW_TRACE_RECORD_ASSET];
 
-	return b->raw.len >= BLOCK_SOFT || n >= INTERNED_MAX ||
+	return b->raw.len >= BLOCK_SOFT || n >= CW_TRACE_FULL ||
 	       b->n[CW_TRACE_RECORD_PROCESS] >= CW_TRACE_PROCESSES_MAX ||
 	       b->n[CW_TRACE_RECORD_ASSET] >= CW_TRACE_ASSETS_MAX;
 }
@@ -49,26 +50,42 @@ bool cw_trace_block_is_full(const struct cw_trace_block *b)
 
 static uint32_t hash_bytes(const uint8_t *p, size_t len, uint32_t type)
 {
-	uint64_t h = 0x9e3779b97f4a7c15ULL ^ ((uint64_t)len << 8) ^ type, w;
+	uint64_t h = 0x9e3779b97f4a7c15ULL ^ ((uint64_t)len << 8) ^ type, w = 0;
 
-	for (; len >= 8; p += 8, len -= 8) {
+	if (len < 8)
+		memcpy(&w, p, len);
+	else
+		memcpy(&w, p + len - 8, 8); /* the last: overlaps with those before */
+	h = (h ^ w) * 0xff51afd7ed558ccdULL;
+	for (; len > 8; p += 8, len -= 8) {
+		h ^= h >> 32;
 		memcpy(&w, p, 8);
 		h = (h ^ w) * 0xff51afd7ed558ccdULL;
-		h ^= h >> 32;
 	}
-	w = 0;
-	memcpy(&w, p, len);
-	h = (h ^ w) * 0xff51afd7ed558ccdULL;
 	return (uint32_t)(h >> 32);
 }
 
-static void add_record_head(struct cw_buf *raw, enum cw_trace_record_type type, size_t len)
+static uint8_t *put_record_head(uint8_t *p, enum cw_trace_record_type type, size_t len)
 {
-	uint8_t t[2 * CW_VARINT_MAX];
-	size_t n = cw_put_varint(t, type);
+	p += cw_put_varint(p, type);
+	return p + cw_put_varint(p, len);
+}
 
-	n += cw_put_varint(t + n, len);
-	cw_buf_add(raw, t, n);
+/* Room is asked for once. `nul`: one is added. Returns where the body is. */
+static uint32_t add_record(struct cw_buf *raw, enum cw_trace_record_type type, const void *body,
+			   size_t len, bool nul)
+{
+	uint8_t *head = (uint8_t *)cw_buf_room(raw, 2 * CW_VARINT_MAX + len + nul), *p;
+
+	if (!head)
+		return (uint32_t)raw->len;
+	p = put_record_head(head, type, len + nul);
+	memcpy(p, body, len);
+	p += len;
+	if (nul)
+		*p++ = '\0';
+	cw_buf_wrote(raw, (size_t)(p - head));
+	return (uint32_t)(raw->len - len - nul);
 }
 
 /*
@@ -80,29 +97,32 @@ static uint32_t intern(struct cw_trace_block *b, struct cw_trace_interner *in,
 		       uint32_t *ret_at)
 {
 	uint32_t hash = hash_bytes(body, len, type);
+	struct cw_trace_interned *known;
 	struct cw_trace_slot *s;
 
-	for (uint32_t i = hash;; i++) {
+	for (uint32_t i = hash ^ hash >> 16;; i++) { /* the last bytes reach the upper half only */
 		s = &in->slot[i & (CW_TRACE_SLOTS - 1)];
-		if (s->generation != in->generation)
+		if (!s->number)
 			break;
-		if (s->hash == hash && s->type == type && s->len == len &&
-		    !memcmp(b->raw.data + s->at, body, len)) {
-			*ret_at = s->at;
-			return s->id;
+		if (s->hash != hash >> 16)
+			continue;
+		known = &in->interned[s->number - 1];
+		if (known->type == type && known->len == len &&
+		    !memcmp(b->raw.data + known->at, body, len)) {
+			*ret_at = known->at;
+			return known->id;
 		}
 	}
-	add_record_head(&b->raw, type, len + nul);
-	*s = (struct cw_trace_slot){ .generation = in->generation, .hash = hash,
-				     .at = (uint32_t)b->raw.len, .len = (uint32_t)len,
-				     .type = (uint16_t)type, .id = (uint16_t)++b->n[type] };
-	cw_buf_add(&b->raw, body, len);
-	if (nul)
-		cw_buf_add(&b->raw, "", 1);
-	if (b->raw.error)
-		s->generation = in->generation - 1;
-	*ret_at = s->at;
-	return s->id;
+	*ret_at = add_record(&b->raw, type, body, len, nul);
+	b->n[type]++;
+	if (!b->raw.error) {
+		*s = (struct cw_trace_slot){ .hash = (uint16_t)(hash >> 16),
+					     .number = (uint16_t)++in->n_interned };
+		in->interned[in->n_interned - 1] = (struct cw_trace_interned){
+			.at = *ret_at, .len = (uint32_t)len, .type = (uint16_t)type,
+			.id = (uint16_t)b->n[type] };
+	}
+	return b->n[type];
 }
 
 /* Most strings come again and again from the same place: then one comparison does. */
@@ -405,8 +425,7 @@ static void encode(struct out *o, const struct cw_event *e)
 	p = put_u(p, n);
 	for (unsigned int i = 0; i < n; i++)
 		p = put_detail(o, p, &e->detail[i]);
-	add_record_head(&b->raw, CW_TRACE_RECORD_EVENT, (size_t)(p - o->body));
-	cw_buf_add(&b->raw, o->body, (size_t)(p - o->body));
+	add_record(&b->raw, CW_TRACE_RECORD_EVENT, o->body, (size_t)(p - o->body), false);
 }
 
 int cw_trace_block_add_event(struct cw_trace_block *b, struct cw_trace_interner *in,
@@ -439,15 +458,15 @@ int cw_trace_block_add_policy(struct cw_trace_block *b, enum cw_trace_policy_how
 {
 	size_t name_len = strnlen(name, CW_TRACE_STRING_MAX - 1), before = b->raw.len, n = 0;
 	unsigned char sha256[EVP_MAX_MD_SIZE];
-	uint8_t t[2 * CW_VARINT_MAX];
+	uint8_t t[2 * CW_VARINT_MAX], head[2 * CW_VARINT_MAX];
 	int r;
 
 	if (EVP_Digest(text, len, sha256, NULL, EVP_sha256(), NULL) != 1)
 		return -EIO;
 	n = cw_put_varint(t, how);
 	n += cw_put_varint(t + n, name_len + 1);
-	add_record_head(&b->raw, CW_TRACE_RECORD_POLICY,
-			n + name_len + 1 + CW_TRACE_HASH + len);
+	cw_buf_add(&b->raw, head, (size_t)(put_record_head(head, CW_TRACE_RECORD_POLICY, n +
+				  name_len + 1 + CW_TRACE_HASH + len) - head));
 	cw_buf_add(&b->raw, t, n);
 	cw_buf_add(&b->raw, name, name_len);
 	cw_buf_add(&b->raw, "", 1);

@@ -13,6 +13,8 @@
 
 #define CW_TRACE_SLOTS 8192u /* a power of 2 */
 #define CW_TRACE_KNOWN 256u
+#define CW_TRACE_FULL  (CW_TRACE_SLOTS / 4 * 3) /* a block is, with that many interned */
+#define CW_TRACE_INTERNED_MAX (CW_TRACE_FULL + 256) /* and one event adds at most some 130 */
 #define CW_TRACE_SAID  (CW_TRACE_ARGS_MAX + CW_ANCESTORS_MAX + 16)
 
 /* ---- writing ---- */
@@ -27,12 +29,19 @@ struct cw_trace_block {
 	uint64_t last_offset; /* wall - boot of the last event */
 };
 
-/* What the block being filled has interned already. Serves one block at a time. */
+/*
+ * What the block being filled has interned already. Serves one block at a time. The slots say
+ * where, and are few bytes, for every look-up goes to a line of them that no cache expects.
+ */
 struct cw_trace_interner {
 	struct cw_trace_slot {
-		uint32_t generation, hash, at, len;
-		uint16_t type, id;
+		uint16_t hash, number; /* in interned[], from 1; 0: free */
 	} slot[CW_TRACE_SLOTS];
+	struct cw_trace_interned {
+		uint32_t at, len;
+		uint16_t type, id;
+	} interned[CW_TRACE_INTERNED_MAX];
+	uint32_t n_interned;
 	struct cw_trace_known { /* by address: what stood there, and still does if it is equal */
 		const char *s;
 		uint32_t generation, at, id;

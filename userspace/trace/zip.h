@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compression and checksums of whole blocks. By libdeflate where it was there when this was built,
- * at half the time and with the same streams; else by zlib. Private to the trace module.
+ * Compression and checksums of whole blocks: packed by ISA-L, else libdeflate, else zlib, unpacked
+ * by libdeflate, else zlib; whichever were there when this was built. All write and read the same
+ * streams, and zlib needs several times as long. Private to the trace module.
  */
 #ifndef CW_TRACE_ZIP_H
 #define CW_TRACE_ZIP_H
@@ -24,8 +25,9 @@ void cw_unzip_free(struct cw_unzip *u);
 int cw_unzip_unpack(struct cw_unzip *u, const void *packed, size_t packed_len, void *out,
 		    size_t len);
 
-/* Which library it is, and its version: "libdeflate 1.14". */
-const char *cw_zip_library(void);
+/* Which library does it, and its version: "libdeflate 1.14". */
+const char *cw_zip_packer(void);
+const char *cw_zip_unpacker(void);
 
 /* CRC-32 of zlib. */
 uint32_t cw_zip_crc(const void *data, size_t len);
