@@ -27,11 +27,12 @@
 #define CW_TOUCHES_MAX	 (CW_TOUCH_DEVICES + CW_TOUCH_FILES)
 #define CW_QUIET_SIZE	 1024
 #define CW_QUIET_NS	 500000000ull /* for so long a record may wait that nobody waits for */
-#define CW_QUIET_STEP	 (128 * 1024) /* bytes in a ring after which its reader is woken anyway */
+#define CW_QUIET_PARTS	 8 /* of a ring: its reader is woken when one more has filled, anyway */
 #define CW_DUMPING	 (1ull << 32) /* in look_closer */
 #define CW_MARKS_LACK	 (1ull << 44)
 #define CW_TOUCHING	 (1ull << 56)
-#define CW_TOUCHERS	 2 /* threads of the agent that touch at once */
+#define CW_TOUCHERS	 2 /* threads of the agent that mark inodes at once; a power of two */
+#define CW_WANTED_MAX	 256 /* a power of two */
 #define CW_INODES_SIZE	 262144
 #define CW_INODES_OWN	 1024 /* of these, for what is no recording: the agent's own files */
 #define CW_NO_ASSET	 0xffffffffu
@@ -110,6 +111,8 @@ enum cw_peek_way {
 	CW_PEEK_MAX,
 };
 
+#define CW_SYSCALL_ASK 0x80 /* with these: 32-bit programs mean something else by the number */
+
 /* Tracepoint rung: what a system call means. From HELD on, only to who holds something. */
 enum cw_syscall_op {
 	CW_SYSCALL_NONE,
@@ -121,6 +124,8 @@ enum cw_syscall_op {
 	CW_SYSCALL_ACCEPT,
 	CW_SYSCALL_RECVMSG,
 	CW_SYSCALL_RECVMMSG,
+	CW_SYSCALL_RECVMSG32, /* the same, of x32 programs: the message is that of 32-bit ones */
+	CW_SYSCALL_SOCKETCALL, /* all calls on sockets, of 32-bit programs */
 	CW_SYSCALL_PIDFD_GETFD,
 	CW_SYSCALL_TRUNCATE,
 	CW_SYSCALL_NAME, /* unlink: fanotify tells of the object, this call of who */
@@ -147,6 +152,7 @@ enum cw_syscall_op {
 	CW_SYSCALL_FTRUNCATE,
 	CW_SYSCALL_IOCTL,
 	CW_SYSCALL_MMAP,
+	CW_SYSCALL_MMAP_OLD, /* the arguments are in memory */
 };
 
 enum cw_rung {
@@ -566,6 +572,21 @@ struct cw_touch {
 struct cw_toucher {
 	__u32 tid;
 	__u32 asset;
+};
+
+/* What the agent knows the inodes of already, and wants marked together. */
+struct cw_wanted_inode {
+	__u64 ino;
+	__u32 gen;
+	__u32 pad;
+};
+
+struct cw_wanted {
+	__u32 dev;
+	__u32 asset;
+	__u32 n;
+	__u32 pad;
+	struct cw_wanted_inode inode[CW_WANTED_MAX];
 };
 
 struct cw_touched {

@@ -166,8 +166,10 @@ __noinline int fd_inherit(__u32 from, __u32 to, __u32 fd)
 #define FDS_AT_ONCE 32
 
 /* So many of them, in a function that the verifier reads once. 1: that was all. */
-__noinline int fds_sweep_some(__u32 tgid, __u32 first, __u32 gone)
+__noinline int fds_sweep_some(__u32 first, __u32 gone)
 {
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
 	for (__u32 fd = 0; fd < FDS_AT_ONCE; fd++) {
 		if (!*holder_slot(tgid))
 			return 1;
@@ -176,11 +178,15 @@ __noinline int fds_sweep_some(__u32 tgid, __u32 first, __u32 gone)
 	return 0;
 }
 
-/* All descriptors of the current process: those that are not what they were go. */
-static __always_inline void fds_sweep(__u32 tgid, __u32 gone)
+/*
+ * All descriptors of the current process: those that are not what they were go. Unrolled, so that
+ * no register is in use over a call, which the caller would have to save at its beginning.
+ */
+static __always_inline void fds_sweep(__u32 gone)
 {
+#pragma clang loop unroll(full)
 	for (__u32 i = 0; i < CW_FD_SCAN / FDS_AT_ONCE; i++)
-		if (fds_sweep_some(tgid, i * FDS_AT_ONCE, gone))
+		if (fds_sweep_some(i * FDS_AT_ONCE, gone))
 			break;
 }
 
@@ -209,7 +215,7 @@ int fork__descriptors(struct bpf_raw_tracepoint_args *ctx)
 SEC("raw_tp/sched_process_exec")
 int exec__descriptors(struct bpf_raw_tracepoint_args *ctx)
 {
-	fds_sweep(bpf_get_current_pid_tgid() >> 32, 0);
+	fds_sweep(0);
 	return 0;
 }
 
@@ -222,7 +228,7 @@ int exit__descriptors(struct bpf_raw_tracepoint_args *ctx)
 
 	if (BPF_CORE_READ(task, signal, live.counter))
 		return 0;
-	fds_sweep(tgid, 1);
+	fds_sweep(1);
 	/* It may be another process that has the slot, too: the agent looks. */
 	if (*holder_slot(tgid))
 		__sync_fetch_and_add(&left_behind, 1);
@@ -277,23 +283,6 @@ __noinline int fd_see(__u32 fd, __u32 op)
 	return ASSET_SEEN(o.asset);
 }
 
-/* As task_file() of the current task: where pointers have types, one read instead of five. */
-static __always_inline struct file *current_file(__u32 fd)
-{
-#ifndef CW_BEFORE_5_13
-	struct file *file = NULL;
-	struct fdtable *fdt;
-
-	if (kernel_types) {
-		fdt = bpf_get_current_task_btf()->files->fdt;
-		if (fd < fdt->max_fds)
-			bpf_probe_read_kernel(&file, sizeof(file), (void *)fdt->fd + fd * 8ul);
-		return file;
-	}
-#endif
-	return task_file((void *)bpf_get_current_task(), fd);
-}
-
 /*
  * Two fields by one read, and what lies between them: a read costs about a hundred instructions,
  * eight bytes more cost six. False: not read, or they are too far from each other.
@@ -310,21 +299,18 @@ static __always_inline bool read_two(const void *from, __u32 a, __u32 b, void *b
 }
 
 /*
- * The first look at what a call opened, for who holds nothing watched. False: fd_see() would surely
- * find nothing. Of the folders above only the nearest is asked: one that may lack its mark has
- * raised look_closer.
+ * May it be watched? False: surely not. Of the folders above only the nearest is asked: one that
+ * may lack its mark has raised look_closer.
  */
-__noinline int fd_maybe(__u32 fd, __u32 tgid)
+static __always_inline bool untyped_maybe(struct file *file)
 {
-	struct file *file = current_file(fd);
 	__u64 block[CW_BLOCK / sizeof(__u64)];
 	struct dentry *dentry;
 	struct inode *inode;
 	void *a, *b;
 	umode_t mode;
 
-	if (look_closer || touched_maybe(tgid) ||
-	    !read_two(file, bpf_core_field_offset(struct file, f_inode),
+	if (!read_two(file, bpf_core_field_offset(struct file, f_inode),
 		      bpf_core_field_offset(struct file, f_path.dentry), block, &a, &b))
 		return true;
 	inode = *(struct inode **)a;
@@ -338,6 +324,83 @@ __noinline int fd_maybe(__u32 fd, __u32 tgid)
 	if (filter_maybe(*(unsigned long *)b) || (tp_peek && mode == (S_IFREG | 0600)))
 		return true;
 	return filter_maybe(BPF_CORE_READ(dentry, d_parent, d_inode, i_ino));
+}
+
+#ifndef CW_BEFORE_5_13
+#define FD_ARRAY 64 /* NR_OPEN_DEFAULT where a long has 64 bits */
+
+#define LOAD_SLOT(fd)                                                                              \
+	case fd:                                                                                   \
+		asm volatile("%0 = *(u64 *)(%1 + %2)" : "=r"(file) : "r"(slots), "i"((fd) * 8));   \
+		break
+#define LOAD_SLOTS(fd)                                                                             \
+	LOAD_SLOT(fd);                                                                             \
+	LOAD_SLOT((fd) + 1);                                                                       \
+	LOAD_SLOT((fd) + 2);                                                                       \
+	LOAD_SLOT((fd) + 3);                                                                       \
+	LOAD_SLOT((fd) + 4);                                                                       \
+	LOAD_SLOT((fd) + 5);                                                                       \
+	LOAD_SLOT((fd) + 6);                                                                       \
+	LOAD_SLOT((fd) + 7)
+
+/*
+ * A file of the current process whose pointer has a type. The verifier gives one only to what lies
+ * at a constant offset, hence a load of its own for each descriptor; in assembly, for the compiler
+ * would make one of them, slots[fd], which has no type.
+ */
+static __always_inline struct file *typed_file(struct files_struct *files, __u32 fd)
+{
+	struct file **slots = files->fd_array, *file = NULL;
+
+	switch (fd) {
+		LOAD_SLOTS(0);
+		LOAD_SLOTS(8);
+		LOAD_SLOTS(16);
+		LOAD_SLOTS(24);
+		LOAD_SLOTS(32);
+		LOAD_SLOTS(40);
+		LOAD_SLOTS(48);
+		LOAD_SLOTS(56);
+	}
+	return file;
+}
+
+/*
+ * The same with a plain load for each field, where untyped_maybe() calls a helper for most. Of
+ * processes that never had a descriptor FD_ARRAY or above: a larger table lies elsewhere.
+ */
+static __always_inline bool typed_maybe(struct file *file)
+{
+	return !file || file_maybe(CW_RUNG_TRACEPOINT, file) ||
+	       (tp_peek && file->f_inode->i_mode == (S_IFREG | 0600)) ||
+	       filter_maybe(file->f_path.dentry->d_parent->d_inode->i_ino);
+}
+#endif
+
+/*
+ * The first look at what a call opened, for who holds nothing watched. False: fd_see() would surely
+ * find nothing.
+ */
+__noinline int fd_maybe(__u32 fd, __u32 tgid)
+{
+	struct file *file = NULL;
+
+	if (look_closer || touched_maybe(tgid))
+		return true;
+#ifndef CW_BEFORE_5_13
+	if (kernel_types) {
+		struct files_struct *files = bpf_get_current_task_btf()->files;
+		struct fdtable *fdt = files->fdt;
+
+		if (bpf_core_field_exists(files->fd_array) && fd < FD_ARRAY &&
+		    fdt == &files->fdtab)
+			return typed_maybe(typed_file(files, fd));
+		if (fd < fdt->max_fds)
+			bpf_probe_read_kernel(&file, sizeof(file), (void *)fdt->fd + fd * 8ul);
+	} else
+#endif
+		file = task_file((void *)bpf_get_current_task(), fd);
+	return untyped_maybe(file);
 }
 
 /*

@@ -111,20 +111,22 @@ static __always_inline void submit_record(void *r)
  */
 static __always_inline void submit_access(struct cw_record_access *r, enum cw_ring ring)
 {
-	__u64 key = cw_quiet_key(r), waiting;
+	__u64 key = cw_quiet_key(r), waiting, step;
 
 	if (r->result || r->hdr.time_ns > reader_until_ns ||
 	    quiet_pairs[key & (CW_QUIET_SIZE - 1)] != key) {
 		submit_record(r);
 		return;
 	}
-	if (ring == CW_RING_DEVICES)
+	if (ring == CW_RING_DEVICES) {
 		waiting = bpf_ringbuf_query(&ring_devices, BPF_RB_AVAIL_DATA);
-	else
+		step = bpf_ringbuf_query(&ring_devices, BPF_RB_RING_SIZE) / CW_QUIET_PARTS;
+	} else {
 		waiting = bpf_ringbuf_query(&ring_files, BPF_RB_AVAIL_DATA);
+		step = bpf_ringbuf_query(&ring_files, BPF_RB_RING_SIZE) / CW_QUIET_PARTS;
+	}
 	quiet_waits = 1;
-	bpf_ringbuf_submit(r, waiting % CW_QUIET_STEP < sizeof(*r) ? BPF_RB_FORCE_WAKEUP :
-								     BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(r, waiting % step < sizeof(*r) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
 static __always_inline __u32 cgroup_write(char *buf, struct task_struct *task, __u64 *id)

@@ -172,6 +172,8 @@ struct fdtable {
 
 struct files_struct {
 	struct fdtable *fdt;
+	struct fdtable fdtab;
+	struct file *fd_array[1]; /* NR_OPEN_DEFAULT of them: as many as a long has bits */
 } CW_RELOC;
 
 struct fs_struct {

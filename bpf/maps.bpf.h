@@ -62,6 +62,7 @@ __u32 exporting_now = 0; /* threads in `exporting` */
 __u32 left_behind = 0; /* ends after which the holders' slot was not empty */
 __u64 filter_base = 0; /* the address of open_filter */
 struct cw_toucher toucher[CW_TOUCHERS] = {};
+struct cw_wanted wanted[CW_TOUCHERS] = {};
 __u64 canary_ino = 0; /* the agent's own opens of this inode are reported */
 __u64 tampers_told = 0; /* up to this number the agent has told of what is done to it */
 bool frames_by_ioctl = true; /* count ioctls: the V4L2 tracepoints are not attached (yet) */
@@ -326,7 +327,7 @@ struct {
 	__type(key, struct cw_told_key);
 	__type(value, __u8);
 } told SEC(".maps");
-/* Which processes were told of already, by kind of tampering. Full: told again. */
+/* When a process was told of last, by kind of tampering. Full: told again. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);

@@ -142,4 +142,26 @@ int proc__task_file(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
+/* One of `wanted`. 1: there are no more. Read once by the verifier, not at each turn. */
+__noinline int mark_wanted(__u32 toucher, __u32 i)
+{
+	struct cw_wanted *w = &wanted[toucher & (CW_TOUCHERS - 1)];
+	struct cw_wanted_inode *inode = &w->inode[i & (CW_WANTED_MAX - 1)];
+
+	if (i >= w->n)
+		return 1;
+	inode_set(inode->ino, w->dev, inode->gen, w->asset);
+	return 0;
+}
+
+/* Marks what a thread of the agent wants marked: many at once, for each alone would cost a call. */
+SEC("raw_tp")
+int mark__wanted(struct bpf_raw_tracepoint_args *ctx)
+{
+	for (__u32 i = 0; i < CW_WANTED_MAX; i++)
+		if (mark_wanted(ctx->args[0], i))
+			break;
+	return 0;
+}
+
 #endif

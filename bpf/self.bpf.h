@@ -140,20 +140,23 @@ CW_GLOBAL int emit_tamper(struct tamper *t)
 	return 1;
 }
 
+#define ONCE   (~0ull)
+#define SECOND 1000000000ull
+
 /*
  * Somebody may do the same thousands of times, and one look over all BPF objects takes hold of each
- * of ours: told once for each process and kind of thing.
+ * of ours: a kind of thing that a process does is told again after `pause_ns` at the earliest.
  */
-static __always_inline bool tamper_first(__u32 what)
+static __always_inline bool tamper_is_news(__u32 what, __u64 pause_ns)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct cw_use_key key = { .file = what, .start_ns = task_start(task),
 				  .tgid = bpf_get_current_pid_tgid() >> 32 };
-	__u64 one = 1;
+	__u64 now = bpf_ktime_get_boot_ns(), *told = bpf_map_lookup_elem(&tampered, &key);
 
-	if (bpf_map_lookup_elem(&tampered, &key))
+	if (told && now - *told < pause_ns)
 		return false;
-	if (bpf_map_update_elem(&tampered, &key, &one, BPF_ANY))
+	if (bpf_map_update_elem(&tampered, &key, &now, BPF_ANY))
 		count_loss(CW_LOSS_TAMPERS);
 	return true;
 }
@@ -247,7 +250,7 @@ static __noinline int process_tampered(__u32 what, __u64 arg, __s32 result, __u3
 {
 	struct tamper t = { .what = what, .result = result, .rung = rung };
 
-	if (is_agent())
+	if (is_agent() || (what == CW_TAMPER_PTRACE && !tamper_is_news(what, SECOND)))
 		return 0;
 	t.arg[0] = arg;
 	return emit_tamper(&t) && rung != CW_RUNG_TRACEPOINT ? wait_told(tampers_made) : 0;
@@ -317,7 +320,7 @@ static __noinline int object_taken(__u32 what, __u32 id, __s32 result, __u32 run
 {
 	struct tamper t = { .what = what, .result = result, .rung = rung };
 
-	if (is_agent() || is_init() || !is_ours(what, id) || !tamper_first(what))
+	if (is_agent() || is_init() || !is_ours(what, id) || !tamper_is_news(what, ONCE))
 		return 0;
 	t.arg[0] = id;
 	return emit_tamper(&t);
@@ -378,7 +381,8 @@ static __noinline int program_loaded(__u64 attr, __u32 type, __u32 rung)
 {
 	struct tamper t = { .what = CW_TAMPER_LOAD, .rung = rung };
 
-	if (is_agent() || is_init() || !prog_type_matters(type) || !tamper_first(CW_TAMPER_LOAD))
+	if (is_agent() || is_init() || !prog_type_matters(type) ||
+	    !tamper_is_news(CW_TAMPER_LOAD, ONCE))
 		return 0;
 	t.arg[0] = type;
 	if (attr)
@@ -464,9 +468,6 @@ __noinline int self_call(__u32 op, __u64 arg0, __u64 arg1, __s64 ret)
 	case CW_SYSCALL_CLOCK:
 		if (!ret)
 			clock_set(0, 0, CW_RUNG_TRACEPOINT);
-		break;
-	case CW_SYSCALL_PTRACE: /* or process_vm_readv and its twin: done to the agent */
-		process_tampered(CW_TAMPER_PTRACE, 0, 0, CW_RUNG_TRACEPOINT);
 		break;
 	}
 	return 0;

@@ -17,15 +17,27 @@
 #define ENOSYS_ 38
 #define CW_SCM_SCAN 32 /* descriptors looked at in one message */
 
-static __always_inline bool is_compat(void)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-
 #if defined(__TARGET_ARCH_x86)
-	return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
+#define COMPAT_FIELD status
+#define COMPAT_BIT   TS_COMPAT
 #else
-	return BPF_CORE_READ(task, thread_info.flags) & (1ul << TIF_32BIT_ARM64);
+#define COMPAT_FIELD flags
+#define COMPAT_BIT   (1ul << TIF_32BIT_ARM64)
 #endif
+
+/* Is the call in the ABI of 32-bit programs? `typed`: pointers of the kernel have types. */
+static __always_inline bool is_compat(bool typed)
+{
+	struct task_struct *task;
+
+#ifndef CW_BEFORE_5_13
+	if (typed) {
+		task = bpf_get_current_task_btf();
+		return task->thread_info.COMPAT_FIELD & COMPAT_BIT;
+	}
+#endif
+	task = (void *)bpf_get_current_task();
+	return BPF_CORE_READ(task, thread_info.COMPAT_FIELD) & COMPAT_BIT;
 }
 
 /* The arguments as the call got them; the registers still hold them at its end. */
@@ -262,6 +274,36 @@ static __always_inline void call_accept(struct call *c)
 		conn_accept(sk);
 }
 
+#define SOCKETCALL_CONNECT  3
+#define SOCKETCALL_ACCEPT   5
+#define SOCKETCALL_RECVMSG  17
+#define SOCKETCALL_ACCEPT4  18
+#define SOCKETCALL_RECVMMSG 19
+
+static __always_inline void call_connect(struct call *c, __u32 fd)
+{
+	if ((!c->ret || c->ret == -115) && /* EINPROGRESS */
+	    touched_maybe(bpf_get_current_pid_tgid() >> 32))
+		egress_of_fd(fd);
+}
+
+/* socketcall(2): which call it is, and where its arguments are. */
+static __always_inline void call_socket(struct call *c)
+{
+	__u32 arg[2] = {};
+
+	if (bpf_probe_read_user(arg, sizeof(arg), (void *)c->arg[1]))
+		return;
+	if (c->arg[0] == SOCKETCALL_CONNECT)
+		call_connect(c, arg[0]);
+	else if (c->ret < 0)
+		return;
+	else if (c->arg[0] == SOCKETCALL_ACCEPT || c->arg[0] == SOCKETCALL_ACCEPT4)
+		call_accept(c);
+	else if (c->arg[0] == SOCKETCALL_RECVMSG || c->arg[0] == SOCKETCALL_RECVMMSG)
+		call_recvmsg(arg[0], arg[1], true);
+}
+
 const volatile struct cw_record_process zero_process = {};
 
 /* Keeps what is known of the current process, unless that is done since its last exec. */
@@ -436,14 +478,11 @@ static __always_inline void fd_truncated(__u32 fd)
 
 static __always_inline int call_held(struct call *c, __u32 op)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32, fd;
 
 	switch (op) {
 	case CW_SYSCALL_CLOSE:
 		fd_check(tgid, c->arg[0], 0);
-		break;
-	case CW_SYSCALL_CLOSE_RANGE:
-		fds_sweep(tgid, 0);
 		break;
 	case CW_SYSCALL_DUP:
 		if (c->ret >= 0)
@@ -465,6 +504,11 @@ static __always_inline int call_held(struct call *c, __u32 op)
 	case CW_SYSCALL_USE1:
 		fd_used(c->arg[1], CW_OP_USE);
 		break;
+	case CW_SYSCALL_MMAP_OLD: /* address, length, rights, flags, descriptor, offset */
+		if (bpf_probe_read_user(&fd, sizeof(fd), (void *)(c->arg[0] + 16)))
+			break;
+		c->arg[4] = fd;
+		/* fall through */
 	case CW_SYSCALL_MMAP:
 		if (c->ret > 0 || c->ret < -4095)
 			fd_used(c->arg[4], CW_OP_MAP);
@@ -493,7 +537,7 @@ static __always_inline void call_peeked(__u32 tgid, __u32 way)
 	    BPF_CORE_READ(task, thread_pid, level))
 		return;
 	if (agent)
-		self_call(CW_SYSCALL_PTRACE, 0, 0, 0);
+		process_tampered(CW_TAMPER_PTRACE, 0, 0, CW_RUNG_TRACEPOINT);
 	else
 		peeked(tgid, way, CW_RUNG_TRACEPOINT, 0);
 }
@@ -514,8 +558,10 @@ static __always_inline int call_any(struct call *c, __u32 op)
 		break;
 	case CW_SYSCALL_RECVMSG:
 	case CW_SYSCALL_RECVMMSG: /* the first message only */
+	case CW_SYSCALL_RECVMSG32:
 		if (c->ret >= 0)
-			call_recvmsg(c->arg[0], c->arg[1], c->compat);
+			call_recvmsg(c->arg[0], c->arg[1],
+				     c->compat || op == CW_SYSCALL_RECVMSG32);
 		break;
 	case CW_SYSCALL_PIDFD_GETFD:
 		if (c->ret >= 0)
@@ -531,9 +577,10 @@ static __always_inline int call_any(struct call *c, __u32 op)
 			name_changed(op);
 		break;
 	case CW_SYSCALL_CONNECT:
-		if ((!c->ret || c->ret == -115) && /* EINPROGRESS */
-		    touched_maybe(bpf_get_current_pid_tgid() >> 32))
-			egress_of_fd(c->arg[0]);
+		call_connect(c, c->arg[0]);
+		break;
+	case CW_SYSCALL_SOCKETCALL:
+		call_socket(c);
 		break;
 	case CW_SYSCALL_MOUNT:
 		if (!c->ret && !(c->arg[3] & MS_PROPAGATION_))
@@ -572,22 +619,16 @@ static __always_inline int call_any(struct call *c, __u32 op)
 	return 0;
 }
 
-static __always_inline bool for_all(__u32 op)
+static __always_inline bool for_all(__u64 op)
 {
-	return op && op < CW_SYSCALL_HELD;
-}
-
-/* Nothing but opens has this number: none, or one of each sort of programs. */
-static __always_inline bool only_opens(__u32 op, __u32 op32)
-{
-	return op <= CW_SYSCALL_OPEN_BY_HANDLE && op32 <= CW_SYSCALL_OPEN_BY_HANDLE;
+	return op - 1 < CW_SYSCALL_HELD - 1;
 }
 
 /*
  * Most calls that mean something end here: of a process that holds nothing watched, an open of a
  * file that is not. A number that the kernel does not know is another's below CW_SYSCALLS_MAX.
  */
-static __always_inline bool ends_unseen(__u32 op, __u32 op32, long ret)
+static __always_inline bool ends_unseen(__u64 op, long ret)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 
@@ -595,50 +636,76 @@ static __always_inline bool ends_unseen(__u32 op, __u32 op32, long ret)
 		return true;
 	if (*holder_slot(tgid))
 		return false;
-	if (!only_opens(op, op32))
-		return !for_all(op) && !for_all(op32);
+	if (op > CW_SYSCALL_OPEN_BY_HANDLE)
+		return !for_all(op);
 	return ret < 0 ? !is_refusal(ret) : !tp_open || !fd_maybe(ret, tgid);
 }
 
-static __always_inline int on_sys_exit(struct pt_regs *regs, __u32 ops, long ret)
+static __always_inline int on_sys_exit(struct pt_regs *regs, __u64 ops, long ret, bool typed)
 {
-	__u32 op = ops & 0xff, op32 = ops >> 8;
 	struct call c;
+	__u64 op;
 
-	if (ends_unseen(op, op32, ret))
+	if (ops & CW_SYSCALL_ASK) { /* from then on it means one thing, in the half that is read */
+		ops = is_compat(typed) ? ops >> 8 | (ops & 0xff00) : ops & (CW_SYSCALL_ASK - 1);
+		if (!ops)
+			return 0;
+	}
+	if (ends_unseen(ops & 0xff, ret))
 		return 0;
 	c.ret = ret;
-	c.compat = is_compat();
-	if (c.compat)
-		op = op32;
+	c.compat = is_compat(typed);
+	op = c.compat ? ops >> 8 : ops & 0xff;
+	if (!op)
+		return 0;
 	call_fill(&c, regs, c.compat);
 	if (for_all(op))
 		call_any(&c, op);
-	else if (op)
+	else
 		call_held(&c, op);
 	return 0;
 }
 
 #if defined(__TARGET_ARCH_x86)
 #define SYSCALL_NUMBER orig_ax /* the bit of x32 programs lies above CW_SYSCALLS_MAX */
+#define CLOSE_RANGES   (CW_SYSCALL_CLOSE_RANGE | CW_SYSCALL_CLOSE_RANGE << 8)
 #else
 #define SYSCALL_NUMBER syscallno
+#define CLOSE_RANGES   CW_SYSCALL_CLOSE_RANGE
 #endif
 
 /* A mask, not a check: every system call of every process comes by. */
-static __always_inline __u32 ops_of(__u64 nr)
+static __always_inline __u16 ops_of(__u64 nr)
 {
 	asm volatile("" : "+r"(nr));
 	return syscall_ops[nr & (CW_SYSCALLS_MAX - 1)];
+}
+
+/*
+ * A function of its own, so that calls that mean nothing need not save a register. What 5.10 is
+ * given has no room for the stack of one more.
+ */
+#ifdef CW_BEFORE_5_13
+static __always_inline int exit_wanted(__u64 *ctx, __u16 ops)
+#else
+static __noinline int exit_wanted(__u64 *ctx, __u16 ops)
+#endif
+{
+	return on_sys_exit((void *)ctx[0], ops, ctx[1], true);
 }
 
 SEC("tp_btf/sys_exit")
 int tp__sys_exit(__u64 *ctx)
 {
 	struct pt_regs *regs = (void *)ctx[0];
-	__u32 ops = ops_of(regs->SYSCALL_NUMBER);
+	__u16 ops = ops_of(regs->SYSCALL_NUMBER);
 
-	return ops ? on_sys_exit(regs, ops, ctx[1]) : 0;
+	/* The same number in all ABIs. From here: at most seven functions may be under way. */
+	if (ops == CLOSE_RANGES)
+		fds_sweep(0);
+	else if (ops)
+		exit_wanted(ctx, ops);
+	return 0;
 }
 
 /* A function of its own: the stack of the program below is full. */
@@ -652,9 +719,13 @@ SEC("raw_tp/sys_exit")
 int raw__sys_exit(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct pt_regs *regs = (void *)ctx->args[0];
-	__u32 ops = ops_of(syscall_number(regs));
+	__u16 ops = ops_of(syscall_number(regs));
 
-	return ops ? on_sys_exit(regs, ops, ctx->args[1]) : 0;
+	if (ops == CLOSE_RANGES)
+		fds_sweep(0);
+	else if (ops)
+		on_sys_exit(regs, ops, ctx->args[1], false);
+	return 0;
 }
 
 #define IORING_OP_ACCEPT_  13

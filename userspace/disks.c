@@ -157,7 +157,10 @@ bool cw_assets_identify_disk(struct cw_assets *a, struct cw_event *e,
 	e->asset.name = e->asset.node ? e->asset.node : e->asset.path;
 	if (e->kind == CW_KIND_OPEN)
 		e->kind = CW_KIND_RAWDISK;
-	below = d ? d : find_source(a, r);
+	/* The kernel's word first: the number may have been given to another disk since. */
+	below = find_source(a, r);
+	if (!below)
+		below = d;
 	if (below)
 		cw_event_add_string(e, "below",
 				    cw_watch_root(a->watch,

@@ -613,6 +613,8 @@ static int open_kernel(struct pipeline *p)
 	const char *failed;
 	int r;
 
+	/* In an arena of its own, what a thread that loads needs for a moment would stay. */
+	mallopt(M_ARENA_MAX, 1);
 	/* Those that refuse (--harden) have none. */
 	while ((r = try_kernel(p, &c, &errors, &failed)) && failed &&
 	       !cw_ladder_without(&c, failed) && c.n_without < CW_WITHOUT_MAX) {

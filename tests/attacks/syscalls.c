@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The system calls that open: the family of open itself, by handle, by io_uring in the
- * caller, in a worker and in a polling kernel thread, and a descriptor out of fanotify.
+ * The system calls that open: the family of open itself, in the numbers of other ABIs too, by
+ * handle, by io_uring in the caller, in a worker and in a polling kernel thread, and a descriptor
+ * out of fanotify.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/io_uring.h>
 #include <linux/openat2.h>
 #include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -37,6 +43,33 @@ static int run_openat(const struct attack *a)
 	return attack_prove_opened(a, fd, a->target, "openat");
 }
 
+/* Opens as descriptor `wanted`: what is free below is taken first. */
+static int open_as(const struct attack *a, int wanted)
+{
+	int fd;
+
+	do
+		fd = dup(STDIN_FILENO);
+	while (fd >= 0 && fd < wanted - 1);
+	if (fd != wanted - 1)
+		return attack_cannot(a, "a descriptor %d", wanted - 1);
+	fd = open(a->target, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && fd != wanted)
+		return attack_cannot(a, "descriptor %d", wanted);
+	return attack_prove_opened(a, fd, a->target, "open");
+}
+
+/* The table of descriptors that a process begins with has room for 64. */
+static int run_open_63(const struct attack *a)
+{
+	return open_as(a, 63);
+}
+
+static int run_open_64(const struct attack *a)
+{
+	return open_as(a, 64);
+}
+
 static int run_openat2(const struct attack *a)
 {
 	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC};
@@ -46,6 +79,145 @@ static int run_openat2(const struct attack *a)
 		return attack_cannot(a, "openat2");
 	return attack_prove_opened(a, fd, a->target, "openat2");
 }
+
+#ifdef __x86_64__
+/* Numbers of 32-bit programs. */
+#define OPEN_32	      5
+#define MMAP_32	      90
+#define SOCKETCALL_32 102
+#define RECVMSG_32    17 /* of socketcall */
+
+static sigjmp_buf no_gate;
+
+static void gate_is_shut(int signal)
+{
+	siglongjmp(no_gate, signal);
+}
+
+/* A 64-bit program may use the gate of 32-bit programs: numbers and registers are theirs then. */
+static int int80(long number, const void *first, const void *second)
+{
+	long volatile ret = -ENOSYS;
+
+	signal(SIGSEGV, gate_is_shut);
+	if (!sigsetjmp(no_gate, 1))
+		__asm__ volatile("int $0x80" : "=a"(ret)
+				 : "0"(number), "b"(first), "c"(second), "d"(0L)
+				 : "memory", "r8", "r9", "r10", "r11");
+	signal(SIGSEGV, SIG_DFL);
+	return (int)ret;
+}
+
+/* Memory that such a call reaches. */
+struct low {
+	char path[PATH_MAX];
+	uint32_t arg[6];
+	uint32_t message[7], iov[2];
+	struct {
+		uint32_t len;
+		int32_t level, type, fd;
+	} control;
+	char byte;
+};
+
+static struct low *low_memory(void)
+{
+	struct low *low = mmap(NULL, sizeof(*low), PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+
+	return low == MAP_FAILED ? NULL : low;
+}
+
+static uint32_t low_address(const void *p)
+{
+	return (uint32_t)(uintptr_t)p;
+}
+
+#define NO_GATE "this kernel has no calls for 32-bit programs"
+
+static int run_int80(const struct attack *a)
+{
+	struct low *low = low_memory();
+	int fd;
+
+	if (!low)
+		return attack_fail(a, "mmap below 4 GiB");
+	snprintf(low->path, sizeof(low->path), "%s", a->target);
+	fd = int80(OPEN_32, low->path, (void *)O_RDONLY);
+	errno = fd < 0 ? -fd : 0;
+	if (errno == ENOSYS)
+		return attack_skip(a, NO_GATE);
+	return attack_prove_opened(a, fd < 0 ? -1 : fd, a->target, "int 0x80, open");
+}
+
+static int run_int80_receive(const struct attack *a)
+{
+	struct low *low = low_memory();
+	struct holder holder;
+	int n, err;
+
+	if (!low)
+		return attack_fail(a, "mmap below 4 GiB");
+	if (holder_start(a, &holder, hold_and_send))
+		return a->result->error;
+	low->iov[0] = low_address(&low->byte);
+	low->iov[1] = 1;
+	low->message[2] = low_address(low->iov);
+	low->message[3] = 1;
+	low->message[4] = low_address(&low->control);
+	low->message[5] = sizeof(low->control);
+	low->arg[0] = (uint32_t)holder.sock;
+	low->arg[1] = low_address(low->message);
+	n = int80(SOCKETCALL_32, (void *)RECVMSG_32, low->arg);
+	errno = n < 0 ? -n : 0;
+	if (errno == ENOSYS)
+		err = attack_skip(a, NO_GATE);
+	else
+		err = attack_prove_opened(a, n < 0 || low->control.type != SCM_RIGHTS ?
+					  -1 : low->control.fd, a->target, "int 0x80, recvmsg");
+	holder_stop(&holder);
+	return err;
+}
+
+static int run_int80_map(const struct attack *a)
+{
+	struct low *low = low_memory();
+	int fd = open(a->target, O_RDONLY | O_CLOEXEC), at;
+
+	if (!low || fd < 0)
+		return attack_fail(a, "open");
+	low->arg[1] = (uint32_t)a->stat.st_size;
+	low->arg[2] = PROT_READ;
+	low->arg[3] = MAP_PRIVATE;
+	low->arg[4] = (uint32_t)fd;
+	at = int80(MMAP_32, low->arg, NULL);
+	close(fd);
+	errno = at < 0 && at > -4096 ? -at : 0;
+	if (errno == ENOSYS)
+		return attack_skip(a, NO_GATE);
+	if (errno || !find_marker((void *)(uintptr_t)(uint32_t)at, (size_t)a->stat.st_size))
+		return attack_fail(a, "int 0x80, mmap");
+	return attack_reached(a, &a->stat, a->target, "read marker");
+}
+
+static int run_x32(const struct attack *a)
+{
+	int fd = (int)syscall(0x40000000 | SYS_openat, AT_FDCWD, a->target, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOSYS)
+		return attack_skip(a, "this kernel has no calls for x32 programs");
+	return attack_prove_opened(a, fd, a->target, "x32 openat");
+}
+#else
+static int run_int80(const struct attack *a)
+{
+	return attack_skip(a, "there is no such gate on this architecture");
+}
+
+#define run_int80_receive run_int80
+#define run_int80_map	  run_int80
+#define run_x32		  run_int80
+#endif
 
 static int run_creat(const struct attack *a)
 {
@@ -289,8 +461,16 @@ const struct attack_case cases_syscalls[] = {
 	{"open", 1, NEEDS_ANY, "open", run_open},
 	{"openat", 1, NEEDS_ANY, "openat", run_openat},
 	{"openat2", 1, NEEDS_ANY, "openat2", run_openat2},
+	{"open-63", 0, NEEDS_ANY, "open as the last descriptor of a process's first table",
+	 run_open_63},
+	{"open-64", 0, NEEDS_ANY, "open as the first descriptor of a larger table", run_open_64},
 	{"creat", 1, NEEDS_ANY, "creat, of a new file in the directory or of the camera itself",
 	 run_creat},
+	{"int80", 0, NEEDS_ANY, "open by the gate of 32-bit programs, int 0x80", run_int80},
+	{"int80-receive", 0, NEEDS_ANY, "a descriptor over a socket, received by that gate's "
+	 "socketcall", run_int80_receive},
+	{"int80-map", 0, NEEDS_FILE, "mmap by that gate, its arguments in memory", run_int80_map},
+	{"x32", 0, NEEDS_ANY, "openat in the numbers of x32 programs", run_x32},
 	{"handle", 11, NEEDS_ANY, "open_by_handle_at", run_handle},
 	{"ring-openat", 12, NEEDS_ANY, "io_uring OPENAT", run_ring_openat},
 	{"ring-openat2", 12, NEEDS_ANY, "io_uring OPENAT2", run_ring_openat2},

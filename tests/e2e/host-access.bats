@@ -158,6 +158,27 @@ teardown() { host_teardown; }
 	none '.kind == "gap"'
 }
 
+@test "hundreds of files from before the start are watched by names outside; one mounted over, too" {
+	local other n
+
+	mkdir "$W/out"
+	for n in {1..700}; do
+		: >"$REC/f$n"
+	done
+	ln "$REC/f"* "$W/out"
+	: >"$REC/below"
+	other=$(mktemp -p /dev/shm camwarden-host.XXXXXX)
+	mount --bind "$other" "$REC/below"
+	host_start
+	umount "$REC/below"
+	cat "$W/out/f"* "$other"
+	rm "$other"
+	none '.kind == "gap"'
+	count_is 700 ".kind == \"open\" and .process.comm == \"cat\" and .asset.name == \"footage\" and
+		(.asset.path | startswith(\"$W/out/f\"))"
+	count_is 1 ".kind == \"open\" and .process.comm == \"cat\" and .asset.path == \"$other\""
+}
+
 @test "a file from outside that is linked in is watched by its outside name" {
 	echo picture >"$W/outside"
 	host_start

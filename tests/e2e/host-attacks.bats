@@ -27,6 +27,8 @@ declare -gA EXCLUDED=(
 # What a hand-over has to come out as. Without an entry: any event of the object by that process.
 declare -gA KIND=(
 	[link-in]=open [tree-in]=open [new-directories]=open [exchange]=open [tmpfile]=open
+	[open-63]=open [open-64]=open
+	[int80]=open [int80-receive]=receive [int80-map]=map [x32]=open
 	[scm-rights]=receive [pidfd-getfd]=receive
 	[fork-read]=use [sendfile]=use [splice]=use [copy-range]=use
 	[map]=map

@@ -3,6 +3,8 @@
 #
 # Goal: many accesses by processes that live for a millisecond all come out, in the right names; the
 # agent stays small, and does nothing when nothing watched happens.
+#
+# alone
 
 load host.bash
 

@@ -43,6 +43,7 @@ export STATE_DIRECTORY=${BATS_TEST_TMPDIR:-$(mktemp -d)}
 cw_start() {
 	local arguments=(run --all --format json "$@")
 
+	[[ -z ${CW_RUNG:-} || " $* " == *" --rung "* ]] || arguments+=(--rung "$CW_RUNG")
 	CW_DIR=${BATS_TEST_TMPDIR:-${CW_DIR:-$(mktemp -d)}}
 	CW_TRACE=
 	if [[ -z ${CW_NO_TRACE:-} && " $* " != *" --trace "* ]]; then

@@ -10,8 +10,8 @@
 
 #include "abi.h" /* types of the skeleton */
 #include "probes.skel.h"
-#include "probes_v5_10.skel.h"
 #include "source/kernel.h"
+#include "source/probes.h"
 #include "source/ringbuf.h"
 
 #define BATCH		     64	 /* records of files before those of devices are looked for */
@@ -19,12 +19,14 @@
 #define MODULE_PROGRAMS_MAX 2
 
 struct cw_kernel {
-	struct probes_bpf *skel;
+	struct cw_probes probes;
+	struct probes_bpf *skel; /* of `probes` */
 	struct cw_ringbuf ring[CW_RING_MAX];
 	int poll_fd; /* readable when a ring is */
 	struct bpf_link *links[CW_PROGRAMS_MAX];
 	unsigned int n_links;
-	struct bpf_link *module_links[MODULE_PROGRAMS_MAX];
+	int module_links[MODULE_PROGRAMS_MAX];		 /* -1: none */
+	int mark_wanted, proc_task, proc_task_file; /* programs that the agent runs; -1: none */
 	bool module_way; /* frames are counted by tracepoints of a module */
 	struct cw_loss_count told[CW_LOSS_MAX];
 	uint64_t told_skipped;
@@ -33,8 +35,12 @@ struct cw_kernel {
 	void *ctx;
 };
 
-static const char *const module_programs[MODULE_PROGRAMS_MAX] = { "tp__v4l2_dqbuf",
-								  "tp__vb2_dqbuf" };
+static const struct {
+	const char *program, *tracepoint;
+} module_programs[MODULE_PROGRAMS_MAX] = {
+	{ "tp__v4l2_dqbuf", "v4l2_dqbuf" },
+	{ "tp__vb2_dqbuf", "vb2_dqbuf" },
+};
 
 /* ---- system calls by number, for the tracepoint rung ---- */
 
@@ -62,7 +68,27 @@ static const struct {
 	{ __NR_lchown, NR32(198), CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
 	{ __NR_dup2, NR32(63), CW_SYSCALL_DUP, CW_CAP_CLOSE },
 	{ __NR_getdents, NR32(141), CW_SYSCALL_USE0, CW_CAP_USE },
-	{ -1, NR32(90), CW_SYSCALL_NONE, CW_CAP_MAP },
+	{ -1, NR32(90), CW_SYSCALL_MMAP_OLD, CW_CAP_MAP },
+	{ -1, NR32(16) /* lchown, with 16 bits */, CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
+	{ -1, NR32(95) /* fchown, likewise */, CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
+	{ -1, NR32(182) /* chown, likewise */, CW_SYSCALL_ATTR, CW_CAP_ATTRIBUTES },
+	{ -1, NR32(22) /* umount */, CW_SYSCALL_UMOUNT, CW_CAP_MOUNTS },
+	{ -1, NR32(25) /* stime */, CW_SYSCALL_CLOCK, CW_CAP_SELF },
+	{ -1, NR32(102), CW_SYSCALL_SOCKETCALL, CW_CAP_RECEIVE },
+	{ -1, NR32(417) /* recvmmsg_time64 */, CW_SYSCALL_RECVMMSG, CW_CAP_RECEIVE },
+	/* Of x32 programs, where theirs differ from ours. */
+	{ 514, -1, CW_SYSCALL_IOCTL, CW_CAP_USE },
+	{ 515 /* readv */, -1, CW_SYSCALL_USE0, CW_CAP_USE },
+	{ 516 /* writev */, -1, CW_SYSCALL_USE0, CW_CAP_USE },
+	{ 519, -1, CW_SYSCALL_RECVMSG32, CW_CAP_RECEIVE },
+	{ 521, -1, CW_SYSCALL_PTRACE, CW_CAP_PEEK },
+	{ 534 /* preadv */, -1, CW_SYSCALL_USE0, CW_CAP_USE },
+	{ 535 /* pwritev */, -1, CW_SYSCALL_USE0, CW_CAP_USE },
+	{ 537 /* recvmmsg */, -1, CW_SYSCALL_RECVMSG32, CW_CAP_RECEIVE },
+	{ 539, -1, CW_SYSCALL_VM_READV, CW_CAP_PEEK },
+	{ 540, -1, CW_SYSCALL_VM_WRITEV, CW_CAP_PEEK },
+	{ 546 /* preadv2 */, -1, CW_SYSCALL_USE0, CW_CAP_USE },
+	{ 547 /* pwritev2 */, -1, CW_SYSCALL_USE0, CW_CAP_USE },
 	{ -1, NR32(192), CW_SYSCALL_MMAP, CW_CAP_MAP },
 	{ -1, NR32(193), CW_SYSCALL_TRUNCATE, CW_CAP_ATTRIBUTES },
 	{ -1, NR32(194), CW_SYSCALL_FTRUNCATE, CW_CAP_ATTRIBUTES },
@@ -159,6 +185,13 @@ static void fill_syscalls(struct probes_bpf *skel, const struct cw_ladder *l)
 		if (syscalls[i].nr32 >= 0 && syscalls[i].nr32 < CW_SYSCALLS_MAX)
 			ops[syscalls[i].nr32] |= (__u16)(syscalls[i].op << 8);
 	}
+	for (size_t i = 0; i < CW_SYSCALLS_MAX; i++) {
+		unsigned int op = ops[i] & 0xff, op32 = ops[i] >> 8;
+
+		/* What matters to holders alone ends as unseen for all others, whichever it is. */
+		if (op32 && op32 != op && (op < CW_SYSCALL_HELD || op32 < CW_SYSCALL_HELD))
+			ops[i] |= CW_SYSCALL_ASK;
+	}
 }
 
 /* ---- loading ---- */
@@ -204,10 +237,10 @@ static void choose_programs(struct probes_bpf *skel, const struct cw_ladder *l, 
 
 	bpf_object__for_each_program(p, skel->obj) {
 		const char *name = bpf_program__name(p);
-		bool load = cw_ladder_uses(l, name);
+		bool load = cw_ladder_uses(l, name) || p == skel->progs.mark__wanted;
 
 		for (int i = 0; i < MODULE_PROGRAMS_MAX; i++)
-			load = load || (module_way && cw_streq(name, module_programs[i]));
+			load = load || (module_way && cw_streq(name, module_programs[i].program));
 		bpf_program__set_autoload(p, load);
 	}
 }
@@ -228,21 +261,18 @@ static int attach_all(struct cw_kernel *k, const struct cw_ladder *l, struct cw_
 		      const char **ret_failed)
 {
 	for (unsigned int i = 0; i < l->n_programs; i++) {
-		struct bpf_program *p = bpf_object__find_program_by_name(k->skel->obj,
-									 l->program[i]);
 		struct bpf_link *link;
-		long r;
+		int r;
 
-		if (!p || !strncmp(l->program[i], "iter__", 6) ||
-		    !strncmp(l->program[i], "proc__", 6))
+		if (!strncmp(l->program[i], "iter__", 6) || !strncmp(l->program[i], "proc__", 6))
 			continue;
-		link = bpf_program__attach(p);
-		r = libbpf_get_error(link);
-		if (r) {
+		link = cw_probes_attach(&k->probes, l->program[i]);
+		if (!link) {
+			r = -errno;
 			cw_buf_printf(errors, "cannot attach %s: %s\n", l->program[i],
-				      strerror((int)-r));
+				      strerror(-r));
 			*ret_failed = l->program[i];
-			return (int)r;
+			return r;
 		}
 		k->links[k->n_links++] = link;
 	}
@@ -261,12 +291,12 @@ static int own(struct cw_kernel *k, enum cw_tamper kind, uint32_t id)
 }
 
 /* Probes of some kinds are no links before 5.15, and have no id. */
-static int own_link(struct cw_kernel *k, const struct bpf_link *link)
+static int own_link(struct cw_kernel *k, int link)
 {
 	struct bpf_link_info info = {};
 	__u32 size = sizeof(info);
 
-	if (!link || bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &size))
+	if (bpf_obj_get_info_by_fd(link, &info, &size))
 		return 0;
 	return own(k, CW_TAMPER_LINK, info.id);
 }
@@ -274,7 +304,6 @@ static int own_link(struct cw_kernel *k, const struct bpf_link *link)
 /* Tells the kernel side which maps, programs and links are ours. */
 static int own_objects(struct cw_kernel *k)
 {
-	struct bpf_program *p;
 	struct bpf_map *m;
 	int r = 0;
 
@@ -285,16 +314,15 @@ static int own_objects(struct cw_kernel *k)
 		if (!r && !bpf_obj_get_info_by_fd(bpf_map__fd(m), &info, &size))
 			r = own(k, CW_TAMPER_MAP, info.id);
 	}
-	bpf_object__for_each_program(p, k->skel->obj) {
+	for (unsigned int i = 0; i < k->probes.n; i++) {
 		struct bpf_prog_info info = {};
 		__u32 size = sizeof(info);
 
-		if (!r && bpf_program__autoload(p) &&
-		    !bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &size))
+		if (!r && !bpf_obj_get_info_by_fd(k->probes.program[i].fd, &info, &size))
 			r = own(k, CW_TAMPER_PROGRAM, info.id);
 	}
 	for (unsigned int i = 0; !r && i < k->n_links; i++)
-		r = own_link(k, k->links[i]);
+		r = own_link(k, bpf_link__fd(k->links[i]));
 	return r;
 }
 
@@ -330,32 +358,6 @@ void cw_kernel_tampers_told(struct cw_kernel *k, uint64_t number)
 	__atomic_store_n(&k->skel->bss->tampers_told, number, __ATOMIC_SEQ_CST);
 }
 
-/*
- * For developers, $CAMWARDEN_DEBUG_LIBBPF: 1 shows what libbpf and the verifier complain about, 2
- * all that they say, with the verifier's figures (instructions, time, stack) for each program.
- */
-static int debug_level(void)
-{
-	const char *level = getenv("CAMWARDEN_DEBUG_LIBBPF");
-
-	return level ? atoi(level) : 0;
-}
-
-static char libbpf_words[1024];
-
-/* Keeps the last words of libbpf for the message; the verifier's log is too long for people. */
-static int keep_words(enum libbpf_print_level level, const char *format, va_list ap)
-{
-	va_list again;
-
-	va_copy(again, ap);
-	if (level == LIBBPF_WARN)
-		vsnprintf(libbpf_words, sizeof(libbpf_words), format, again);
-	va_end(again);
-	return debug_level() >= (level == LIBBPF_DEBUG ? 2 : 1) ?
-		       vfprintf(stderr, format, ap) : 0;
-}
-
 static int take_record(void *ctx, void *data, size_t size)
 {
 	struct cw_kernel *k = ctx;
@@ -384,59 +386,6 @@ static int open_rings(struct cw_kernel *k)
 	return r ? r : open_ring(k, CW_RING_FILES, k->skel->maps.ring_files);
 }
 
-/* The skeleton of one object serves the other's bytes; the Makefile sees to it that it fits. */
-static struct probes_bpf *open_probes(bool global_functions, struct bpf_object_open_opts *oo)
-{
-	struct probes_bpf *p;
-
-	if (global_functions)
-		return probes_bpf__open_opts(oo);
-	p = calloc(1, sizeof(*p));
-	if (!p || probes_bpf__create_skeleton(p)) {
-		free(p);
-		errno = ENOMEM;
-		return NULL;
-	}
-	p->skeleton->data = (void *)probes_v5_10_bpf__elf_bytes(&p->skeleton->data_sz);
-	if (bpf_object__open_skeleton(p->skeleton, oo)) {
-		probes_bpf__destroy(p);
-		return NULL;
-	}
-	return p;
-}
-
-/* The whole pages within `n` bytes at `p`: their first, and how many bytes in *ret_size. */
-static void *pages_within(const void *p, size_t n, size_t *ret_size)
-{
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	uintptr_t begin = ((uintptr_t)p + page - 1) & ~(page - 1);
-	uintptr_t end = ((uintptr_t)p + n) & ~(page - 1);
-
-	*ret_size = begin < end ? end - begin : 0;
-	return (void *)begin;
-}
-
-/*
- * What need not stay in memory. The objects were read, if at all, once, and are megabytes of our
- * own file: never written, they would come back by themselves (madvise(2), MADV_DONTNEED). The
- * filter of inodes is the probes' alone: libbpf maps it because other variables are ours as well.
- */
-static void give_memory_back(const struct probes_bpf *p)
-{
-	const void *objects[2];
-	size_t sizes[2], n;
-	void *pages;
-
-	objects[0] = probes_bpf__elf_bytes(&sizes[0]);
-	objects[1] = probes_v5_10_bpf__elf_bytes(&sizes[1]);
-	for (size_t i = 0; i < CW_ARRAY_SIZE(objects); i++) {
-		pages = pages_within(objects[i], sizes[i], &n);
-		madvise(pages, n, MADV_DONTNEED);
-	}
-	pages = pages_within(p->bss->inode_filter, sizeof(p->bss->inode_filter), &n);
-	munmap(pages, n);
-}
-
 int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors, const char **ret_failed,
 		   struct cw_kernel **ret_kernel)
 {
@@ -447,32 +396,26 @@ int cw_kernel_open(const struct cw_ladder *ladder, struct cw_buf *errors, const 
 	if (!k)
 		return -ENOMEM;
 	k->poll_fd = -1;
-	libbpf_set_print(keep_words);
-	libbpf_words[0] = '\0';
-	LIBBPF_OPTS(bpf_object_open_opts, oo, .kernel_log_level = debug_level() > 1 ? 4 : 0,
-		    .btf_custom_path = ladder->types.path);
-	k->skel = open_probes(ladder->global_functions, &oo);
-	if (!k->skel) {
-		r = -errno;
+	for (int i = 0; i < MODULE_PROGRAMS_MAX; i++)
+		k->module_links[i] = -1;
+	r = cw_probes_open(ladder, &k->probes);
+	if (r)
 		goto fail;
-	}
+	k->skel = k->probes.skel;
 	k->module_way = ladder->way[CW_CAP_STREAM] && !by_syscall(ladder, CW_CAP_STREAM);
 	configure(k->skel, ladder);
 	choose_programs(k->skel, ladder, k->module_way);
 	size_rings(k->skel);
-	r = probes_bpf__load(k->skel);
-	if (r) {
-		cw_buf_printf(errors, "cannot load the probes: %s: %s", strerror(-r), libbpf_words);
-		if (ladder->types.path)
-			cw_buf_printf(errors, "%s may have been made for another version of "
-				      "camwarden: scripts/btf makes it again\n",
-				      ladder->types.path);
+	r = cw_probes_load(&k->probes, ladder, errors);
+	if (r)
 		goto fail;
-	}
-	give_memory_back(k->skel);
+	k->mark_wanted = cw_probes_find(&k->probes, "mark__wanted");
+	k->proc_task = cw_probes_find(&k->probes, "proc__task");
+	k->proc_task_file = cw_probes_find(&k->probes, "proc__task_file");
 	r = open_rings(k);
 	if (!r)
 		r = attach_all(k, ladder, errors, ret_failed);
+	cw_probes_settle(&k->probes);
 	if (!r && (r = own_objects(k)))
 		cw_buf_printf(errors, "cannot note our own BPF objects: %s\n", strerror(-r));
 	if (r)
@@ -492,11 +435,11 @@ void cw_kernel_close(struct cw_kernel *k)
 	for (unsigned int i = 0; i < k->n_links; i++)
 		bpf_link__destroy(k->links[i]);
 	for (int i = 0; i < MODULE_PROGRAMS_MAX; i++)
-		bpf_link__destroy(k->module_links[i]);
+		cw_closep(&k->module_links[i]);
 	for (int i = 0; i < CW_RING_MAX; i++)
 		cw_ringbuf_close(&k->ring[i]);
 	cw_closep(&k->poll_fd);
-	probes_bpf__destroy(k->skel);
+	cw_probes_close(&k->probes);
 	free(k);
 }
 
@@ -505,14 +448,14 @@ bool cw_kernel_attach_modules(struct cw_kernel *k)
 	bool news = false;
 
 	for (int i = 0; k->module_way && i < MODULE_PROGRAMS_MAX; i++) {
-		struct bpf_program *p = bpf_object__find_program_by_name(k->skel->obj,
-									 module_programs[i]);
-		struct bpf_link *link;
+		int link;
 
-		if (k->module_links[i] || !p)
+		if (k->module_links[i] >= 0)
 			continue;
-		link = bpf_program__attach(p);
-		if (libbpf_get_error(link))
+		link = bpf_raw_tracepoint_open(module_programs[i].tracepoint,
+					       cw_probes_find(&k->probes,
+							      module_programs[i].program));
+		if (link < 0)
 			continue;
 		k->module_links[i] = link;
 		own_link(k, link);
@@ -581,20 +524,25 @@ static void look_closer(struct cw_kernel *k, uint64_t more)
 	__atomic_fetch_add(&k->skel->bss->look_closer, more, __ATOMIC_SEQ_CST);
 }
 
+/* Which of the two threads that may mark inodes this is: the first, or another. */
+static unsigned int toucher(void)
+{
+	static _Thread_local int is_other; /* 0: not asked, -1: no. For 100,000 files it counts */
+
+	if (!is_other)
+		is_other = gettid() == getpid() ? -1 : 1;
+	return is_other == 1;
+}
+
 int cw_kernel_touch(struct cw_kernel *k, int dirfd, const char *name, int flags, uint32_t asset)
 {
-	static _Thread_local struct cw_toucher *t;
-	static _Thread_local __u32 tid;
+	struct cw_toucher *t = &k->skel->bss->toucher[toucher()];
 	cw_auto_close int fd = -1;
 	int error;
 	bool seen;
 
-	if (!tid) { /* for each of 100,000 files it would count */
-		tid = (__u32)gettid();
-		t = &k->skel->bss->toucher[tid != (__u32)getpid()];
-	}
 	t->asset = asset;
-	__atomic_store_n(&t->tid, tid, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&t->tid, (__u32)gettid(), __ATOMIC_SEQ_CST);
 	look_closer(k, CW_TOUCHING);
 	fd = openat(dirfd, name, flags | O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	error = errno;
@@ -616,13 +564,49 @@ void cw_kernel_set_canary(struct cw_kernel *k, uint64_t ino)
 	k->skel->bss->canary_ino = ino;
 }
 
-uint32_t cw_kernel_marked(struct cw_kernel *k, uint64_t ino, uint32_t dev)
+static int run_on_demand(int program, uint64_t arg0, uint64_t arg1)
+{
+	__u64 args[2] = { arg0, arg1 };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
+	int r = bpf_prog_test_run_opts(program, &opts);
+
+	return r ? r : (int)opts.retval;
+}
+
+int cw_kernel_mark(struct cw_kernel *k, uint32_t dev, uint32_t asset,
+		   const struct cw_wanted_inode *inodes, unsigned int n)
+{
+	struct cw_wanted *w = &k->skel->bss->wanted[toucher()];
+
+	if (n > CW_WANTED_MAX)
+		return -E2BIG;
+	w->dev = dev;
+	w->asset = asset;
+	w->n = n;
+	memcpy(w->inode, inodes, n * sizeof(*inodes));
+	return run_on_demand(k->mark_wanted, toucher(), 0);
+}
+
+static bool mark_of(struct cw_kernel *k, uint64_t ino, uint32_t dev, struct cw_inode *ret_mark)
 {
 	struct cw_inode_key key = { .ino = ino, .dev = dev };
-	struct cw_inode value;
 
-	return bpf_map__lookup_elem(k->skel->maps.inodes, &key, sizeof(key), &value, sizeof(value),
-				    0) ? CW_NO_ASSET : value.asset;
+	return !bpf_map__lookup_elem(k->skel->maps.inodes, &key, sizeof(key), ret_mark,
+				     sizeof(*ret_mark), 0);
+}
+
+uint32_t cw_kernel_marked(struct cw_kernel *k, uint64_t ino, uint32_t dev)
+{
+	struct cw_inode m;
+
+	return mark_of(k, ino, dev, &m) ? m.asset : CW_NO_ASSET;
+}
+
+bool cw_kernel_knows(struct cw_kernel *k, uint64_t ino, uint32_t dev, uint32_t gen, uint32_t asset)
+{
+	struct cw_inode m;
+
+	return mark_of(k, ino, dev, &m) && m.gen == gen && m.asset == asset;
 }
 
 uint64_t cw_kernel_tree_gen(const struct cw_kernel *k)
@@ -725,14 +709,12 @@ bool cw_kernel_take_losses(struct cw_kernel *k, struct cw_loss_count ret_losses[
 uint64_t cw_kernel_take_skipped(struct cw_kernel *k)
 {
 	uint64_t total = 0, news;
-	struct bpf_program *p;
 
-	bpf_object__for_each_program(p, k->skel->obj) {
+	for (unsigned int i = 0; i < k->probes.n; i++) {
 		struct bpf_prog_info info = {};
 		__u32 size = sizeof(info);
 
-		if (bpf_program__fd(p) >= 0 &&
-		    !bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &size))
+		if (!bpf_obj_get_info_by_fd(k->probes.program[i].fd, &info, &size))
 			total += info.recursion_misses;
 	}
 	news = total - k->told_skipped;
@@ -892,19 +874,18 @@ int cw_kernel_namer(struct cw_kernel *k, uint32_t tgid, struct cw_namer *ret_nam
 	return r;
 }
 
-static int run_iterator(struct bpf_program *p, void (*fn)(void *ctx, const struct cw_found *f),
-			void *ctx)
+static int run_iterator(int program, void (*fn)(void *ctx, const struct cw_found *f), void *ctx)
 {
-	struct bpf_link *link = bpf_program__attach_iter(p, NULL);
-	struct cw_found found[64];
+	cw_auto_close int link = bpf_link_create(program, 0, BPF_TRACE_ITER, NULL);
 	cw_auto_close int fd = -1;
+	struct cw_found found[64];
 	size_t have = 0;
 	ssize_t n;
-	long r = libbpf_get_error(link);
+	int r;
 
-	if (r)
-		return (int)r;
-	fd = bpf_iter_create(bpf_link__fd(link));
+	if (link < 0)
+		return -errno;
+	fd = bpf_iter_create(link);
 	r = fd < 0 ? -errno : 0;
 	while (!r) {
 		n = read(fd, (char *)found + have, sizeof(found) - have);
@@ -919,41 +900,33 @@ static int run_iterator(struct bpf_program *p, void (*fn)(void *ctx, const struc
 			have % sizeof(found[0]));
 		have %= sizeof(found[0]);
 	}
-	bpf_link__destroy(link);
-	return r < 0 ? (int)r : 0;
+	return r < 0 ? r : 0;
 }
 
 int cw_kernel_seed(struct cw_kernel *k, void (*fn)(void *ctx, const struct cw_found *f), void *ctx)
 {
+	int task = cw_probes_find(&k->probes, "iter__task");
+	int vma = cw_probes_find(&k->probes, "iter__task_vma");
+	int file = cw_probes_find(&k->probes, "iter__task_file");
 	int r;
 
-	if (!bpf_program__autoload(k->skel->progs.iter__task))
+	if (task < 0 || file < 0)
 		return -EOPNOTSUPP;
-	r = run_iterator(k->skel->progs.iter__task, fn, ctx);
-	if (!r && bpf_program__autoload(k->skel->progs.iter__task_vma))
-		r = run_iterator(k->skel->progs.iter__task_vma, fn, ctx);
-	return r ? r : run_iterator(k->skel->progs.iter__task_file, fn, ctx);
-}
-
-/* A program that the ladder did not choose has no descriptor, which is -EINVAL. */
-static int run_on_demand(const struct bpf_program *p, int folder, uint32_t fd)
-{
-	__u64 args[2] = { (__u64)folder, fd };
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
-	int r = bpf_prog_test_run_opts(bpf_program__fd(p), &opts);
-
-	return r ? r : (int)opts.retval;
+	r = run_iterator(task, fn, ctx);
+	if (!r && vma >= 0)
+		r = run_iterator(vma, fn, ctx);
+	return r ? r : run_iterator(file, fn, ctx);
 }
 
 int cw_kernel_seed_process(struct cw_kernel *k, int folder)
 {
-	return run_on_demand(k->skel->progs.proc__task, folder, 0);
+	return run_on_demand(k->proc_task, (uint64_t)folder, 0);
 }
 
 int cw_kernel_seed_descriptor(struct cw_kernel *k, int folder, uint32_t fd,
 			      struct cw_found *ret_found)
 {
-	int r = run_on_demand(k->skel->progs.proc__task_file, folder, fd);
+	int r = run_on_demand(k->proc_task_file, (uint64_t)folder, fd);
 
 	if (r == 1)
 		*ret_found = k->skel->bss->found;

@@ -40,10 +40,18 @@ void cw_kernel_heed_nodes(struct cw_kernel *k);
 /*
  * Opens `name` below `dirfd` read-only and marks what it is as part of `asset`: the program in the
  * kernel sees the open, and with it which inode that is. Returns the descriptor; -EIO: opened, but
- * no program saw it; another negative errno: could not be opened. Callable by the first thread and,
- * at the same time, by one other.
+ * no program saw it; another negative errno: could not be opened. This and cw_kernel_mark() may be
+ * called by the first thread and, at the same time, by one other.
  */
 int cw_kernel_touch(struct cw_kernel *k, int dirfd, const char *name, int flags, uint32_t asset);
+/*
+ * Marks `n` inodes of one file system, CW_WANTED_MAX at most, as part of `asset`. `dev` and the
+ * numbers are those of the kernel, see cw_kernel_knows(). -ENOTSUPP and others: none was marked.
+ */
+int cw_kernel_mark(struct cw_kernel *k, uint32_t dev, uint32_t asset,
+		   const struct cw_wanted_inode *inodes, unsigned int n);
+/* Is that the number, device and generation by which the kernel marked something of `asset`? */
+bool cw_kernel_knows(struct cw_kernel *k, uint64_t ino, uint32_t dev, uint32_t gen, uint32_t asset);
 /* The asset whose mark an inode carries, or CW_NO_ASSET. */
 uint32_t cw_kernel_marked(struct cw_kernel *k, uint64_t ino, uint32_t dev);
 void cw_kernel_set_root(struct cw_kernel *k, uint32_t asset, uint64_t ino);

@@ -22,8 +22,13 @@
 #define BETTER_TRAMPOLINE \
 	"a kernel with BPF trampolines (x86-64; arm64 since 6.4), where the result is known"
 #define BETTER_HOOKS "a kernel with CONFIG_SECURITY and CONFIG_KPROBE_EVENTS"
+#ifdef __aarch64__
+#define BLIND_32BIT ", and all calls of programs for 32-bit arm"
+#else
+#define BLIND_32BIT ""
+#endif
 #define BLIND_SYSCALL \
-	"what the kernel opens for itself, io_uring's own descriptors and SQPOLL rings"
+	"what the kernel opens for itself, io_uring's own descriptors and SQPOLL rings" BLIND_32BIT
 #define BLIND_CONNECTION \
 	"protocols other than TCP; what a proxy passes on by UNIX sockets or pipes; which of its " \
 	"peers a server serves whose threads share the work"

@@ -81,6 +81,7 @@ struct cw_watch {
 	int fan;
 	bool names_by_fanotify;
 	bool renames; /* the kernel has FAN_RENAME */
+	bool batches; /* cw_kernel_mark() works */
 	struct dir *dirs[DIR_SLOTS];
 	struct pending *pending; /* those that wait start at head */
 	size_t head, n_pending, room;
@@ -146,9 +147,14 @@ static void forget_dir(struct cw_watch *w, const struct dir *dir)
 	free(d);
 }
 
+union handle {
+	struct file_handle h;
+	char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+};
+
 /*
- * The handle by which fanotify will name a directory, with room for MAX_HANDLE_SZ. 1: it can be
- * opened; 0: it only tells files apart (overlays, since 6.5).
+ * The handle by which fanotify will name a directory. 1: it can be opened; 0: it only tells files
+ * apart (overlays, since 6.5).
  */
 static int handle_of(int fd, struct file_handle *h)
 {
@@ -163,10 +169,27 @@ static int handle_of(int fd, struct file_handle *h)
 	return name_to_handle_at(fd, "", h, &mount_id, AT_EMPTY_PATH | AT_HANDLE_FID) ? -errno : 0;
 }
 
+/*
+ * The inode that a handle names. ext4 and most others: number, generation. shmem: generation,
+ * number. False: of a file system whose handles are not read.
+ */
+static bool inode_of_handle(const struct file_handle *h, struct cw_wanted_inode *ret_inode)
+{
+	uint32_t v[3];
+
+	if (!h || h->handle_type != 1 || (h->handle_bytes != 8 && h->handle_bytes != 12))
+		return false;
+	memcpy(v, h->f_handle, h->handle_bytes);
+	*ret_inode = h->handle_bytes == 8 ?
+		(struct cw_wanted_inode){ .ino = v[0], .gen = v[1] } :
+		(struct cw_wanted_inode){ .ino = v[1] | (uint64_t)v[2] << 32, .gen = v[0] };
+	return true;
+}
+
 /* Tells of names in a directory from now on. */
 static int fan_add(struct cw_watch *w, int fd, uint32_t index, const char *path)
 {
-	union { struct file_handle h; char room[sizeof(struct file_handle) + MAX_HANDLE_SZ]; } u;
+	union handle u;
 	uint64_t moves = w->renames ? FAN_RENAME : FAN_MOVED_FROM | FAN_MOVED_TO;
 	struct dir *d;
 	unsigned int slot;
@@ -220,35 +243,94 @@ static bool is_missed(int dir, const char *name, int error)
 	return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode);
 }
 
+/* A directory that is walked, and how what is in it can be marked. */
+struct place {
+	int fd;
+	uint32_t index;
+	const char *path;
+	unsigned int depth;
+	bool by_handle; /* its files are on this device and mount: */
+	uint32_t dev;
+	int mount;
+};
+
+/*
+ * Can the inodes of a directory's files be told by their handles? They can if the directory's own
+ * can: the kernel side has marked it, by its own idea of number, device and generation.
+ */
+static void try_handles(struct cw_watch *w, struct place *p)
+{
+	struct cw_wanted_inode own;
+	union handle u;
+	struct stat st;
+
+	u.h.handle_bytes = MAX_HANDLE_SZ;
+	if (!w->batches || fstat(p->fd, &st) ||
+	    name_to_handle_at(p->fd, "", &u.h, &p->mount, AT_EMPTY_PATH) ||
+	    !inode_of_handle(&u.h, &own))
+		return;
+	p->dev = CW_MKDEV(major(st.st_dev), minor(st.st_dev));
+	p->by_handle = cw_kernel_knows(w->k, own.ino, p->dev, own.gen, p->index);
+}
+
 /* Files in one directory, by name, one behind the other, each with its NUL. */
 struct share {
 	struct cw_kernel *k;
-	int dir;
-	uint32_t index;
+	const struct place *in;
 	const char *at, *end;
 	size_t marked, failed;
+	struct cw_wanted_inode wanted[CW_WANTED_MAX];
+	unsigned int n_wanted;
 };
+
+static void mark_wanted(struct share *s)
+{
+	bool failed = s->n_wanted && cw_kernel_mark(s->k, s->in->dev, s->in->index, s->wanted,
+						    s->n_wanted);
+
+	*(failed ? &s->failed : &s->marked) += s->n_wanted;
+	s->n_wanted = 0;
+}
+
+/* By its handle, with others. False: it has to be touched. */
+static bool want(struct share *s)
+{
+	union handle u;
+	int mount;
+
+	u.h.handle_bytes = MAX_HANDLE_SZ;
+	if (!s->in->by_handle || name_to_handle_at(s->in->fd, s->at, &u.h, &mount, 0) ||
+	    mount != s->in->mount || !inode_of_handle(&u.h, &s->wanted[s->n_wanted]))
+		return false;
+	if (++s->n_wanted == CW_WANTED_MAX)
+		mark_wanted(s);
+	return true;
+}
 
 static void *mark_share(void *ctx)
 {
 	struct share *s = ctx;
 
 	for (; s->at < s->end; s->at += strlen(s->at) + 1) {
-		int fd = cw_kernel_touch(s->k, s->dir, s->at, O_NOFOLLOW, s->index);
+		int fd;
 
+		if (want(s))
+			continue;
+		fd = cw_kernel_touch(s->k, s->in->fd, s->at, O_NOFOLLOW, s->in->index);
 		if (fd >= 0)
 			close(fd);
 		s->marked += fd >= 0;
-		s->failed += fd < 0 && is_missed(s->dir, s->at, fd);
+		s->failed += fd < 0 && is_missed(s->in->fd, s->at, fd);
 	}
+	mark_wanted(s);
 	return NULL;
 }
 
 /* Two halves at once: of a start with many recordings, most of the time goes here. */
-static void mark_files(struct cw_watch *w, int dir, uint32_t index, struct cw_buf *names,
+static void mark_files(struct cw_watch *w, const struct place *in, struct cw_buf *names,
 		       size_t n_names, size_t *n)
 {
-	struct share own = { .k = w->k, .dir = dir, .index = index }, other;
+	struct share own = { .k = w->k, .in = in }, other = { .k = w->k, .in = in };
 	const char *half;
 	pthread_t thread;
 	bool two = n_names >= TWO_THREADS;
@@ -257,14 +339,14 @@ static void mark_files(struct cw_watch *w, int dir, uint32_t index, struct cw_bu
 		return;
 	own.at = names->data;
 	own.end = names->data + names->len;
-	other = own;
 	if (two) {
 		half = own.at + strlen(own.at + names->len / 2) + names->len / 2 + 1;
+		other.end = own.end;
 		own.end = other.at = half;
 		two = !pthread_create(&thread, NULL, mark_share, &other);
 	}
 	if (!two)
-		own.end = other.end;
+		own.end = names->data + names->len;
 	mark_share(&own);
 	if (two)
 		pthread_join(thread, NULL);
@@ -285,19 +367,18 @@ static unsigned char type_of(int fd, const struct dirent *de)
 static int walk(struct cw_watch *w, int fd, uint32_t index, const char *path, unsigned int depth,
 		size_t *n);
 
-static void walk_child(struct cw_watch *w, int fd, const char *name, uint32_t index,
-		       const char *path, unsigned int depth, size_t *n)
+static void walk_child(struct cw_watch *w, const struct place *p, const char *name, size_t *n)
 {
 	cw_auto_free char *child = NULL;
-	int touched = cw_kernel_touch(w->k, fd, name, O_NOFOLLOW | O_DIRECTORY, index);
+	int touched = cw_kernel_touch(w->k, p->fd, name, O_NOFOLLOW | O_DIRECTORY, p->index);
 
 	if (touched < 0) {
-		w->blind.unmarked += is_missed(fd, name, touched);
+		w->blind.unmarked += is_missed(p->fd, name, touched);
 		return;
 	}
 	(*n)++;
-	if (asprintf(&child, "%s/%s", path, name) > 0)
-		walk(w, touched, index, child, depth + 1, n);
+	if (asprintf(&child, "%s/%s", p->path, name) > 0)
+		walk(w, touched, p->index, child, p->depth + 1, n);
 	else
 		close(touched);
 }
@@ -313,6 +394,7 @@ static bool numbers_last(const struct statfs *fs)
 static int walk(struct cw_watch *w, int fd, uint32_t index, const char *path, unsigned int depth,
 		size_t *n)
 {
+	struct place here = { .fd = fd, .index = index, .path = path, .depth = depth };
 	cw_auto_buf struct cw_buf names = { 0 };
 	size_t n_names = 0;
 	DIR *dir;
@@ -330,26 +412,27 @@ static int walk(struct cw_watch *w, int fd, uint32_t index, const char *path, un
 		close(fd);
 		return depth < DEPTH_MAX ? -errno : 0;
 	}
+	try_handles(w, &here);
 	/* What is neither is not opened, which would do something; its directory tells of it. */
 	while ((de = readdir(dir))) {
 		unsigned char type;
 
 		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
 			continue;
-		type = type_of(dirfd(dir), de);
+		type = type_of(fd, de);
 		if (type == DT_DIR)
-			walk_child(w, dirfd(dir), de->d_name, index, path, depth, n);
+			walk_child(w, &here, de->d_name, n);
 		if (type != DT_REG)
 			continue;
 		cw_buf_add(&names, de->d_name, strlen(de->d_name) + 1);
 		n_names++;
 		w->blind.unmarked += names.error != 0; /* -ENOMEM: this name is not in it */
 		if (names.error || names.len > NAMES_MAX) {
-			mark_files(w, dirfd(dir), index, &names, n_names, n);
+			mark_files(w, &here, &names, n_names, n);
 			n_names = 0;
 		}
 	}
-	mark_files(w, dirfd(dir), index, &names, n_names, n);
+	mark_files(w, &here, &names, n_names, n);
 	closedir(dir);
 	return 0;
 }
@@ -362,7 +445,7 @@ static enum cw_root_state state_of_error(int r)
 
 static int identify(int dirfd, const char *path, int flags, struct identity *ret)
 {
-	union { struct file_handle h; char room[sizeof(struct file_handle) + MAX_HANDLE_SZ]; } u;
+	union handle u;
 	struct stat st;
 	int mount_id;
 
@@ -662,24 +745,6 @@ static char *join(const struct dir *d, const char *name)
 	return s;
 }
 
-/* ext4 and most others: inode, generation. shmem: generation, inode. Others are not read. */
-static uint64_t ino_of_handle(const struct file_handle *h)
-{
-	uint32_t v[3];
-
-	if (!h || h->handle_type != 1)
-		return 0;
-	if (h->handle_bytes == 8) {
-		memcpy(v, h->f_handle, 8);
-		return v[0];
-	}
-	if (h->handle_bytes == 12) {
-		memcpy(v, h->f_handle, 12);
-		return v[1] | (uint64_t)v[2] << 32;
-	}
-	return 0;
-}
-
 static void stat_object(struct cw_name_event *e, const char *path)
 {
 	struct stat st;
@@ -695,7 +760,7 @@ static void stat_object(struct cw_name_event *e, const char *path)
 /* A watched directory by its handle: its path may be longer than a call takes. */
 static int open_dir(const struct cw_watch *w, const struct dir *d)
 {
-	union { struct file_handle h; char room[sizeof(struct file_handle) + MAX_HANDLE_SZ]; } u;
+	union handle u;
 	cw_auto_close int root = -1;
 	int fd;
 
@@ -793,6 +858,7 @@ static void take_event(struct cw_watch *w, const struct fanotify_event_metadata 
 {
 	struct cw_name_event e = { .pid = (uint32_t)m->pid, .last = -1,
 				   .directory = m->mask & FAN_ONDIR };
+	struct cw_wanted_inode object;
 	struct parts p = {};
 	char *path;
 
@@ -815,7 +881,7 @@ static void take_event(struct cw_watch *w, const struct fanotify_event_metadata 
 			forget_dir(w, p.dir);
 		return;
 	}
-	e.ino = ino_of_handle(p.object);
+	e.ino = inode_of_handle(p.object, &object) ? object.ino : 0;
 	if (m->mask & (FAN_RENAME | FAN_MOVED_FROM | FAN_MOVED_TO)) {
 		take_moved(w, &p, &e, m->mask);
 		return;
@@ -911,6 +977,7 @@ static void open_fanotify(struct cw_watch *w)
 int cw_watch_new(struct cw_kernel *k, bool names_by_fanotify, struct cw_watch **ret_watch)
 {
 	struct cw_watch *w = calloc(1, sizeof(*w));
+	struct cw_wanted_inode none;
 
 	if (!w)
 		return -ENOMEM;
@@ -918,6 +985,7 @@ int cw_watch_new(struct cw_kernel *k, bool names_by_fanotify, struct cw_watch **
 	w->fan = -1;
 	w->names_by_fanotify = names_by_fanotify;
 	w->roots = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	w->batches = !cw_kernel_mark(k, 0, CW_NO_ASSET, &none, 0);
 	if (names_by_fanotify)
 		open_fanotify(w);
 	*ret_watch = w;
