@@ -7,6 +7,7 @@
 #include "cmd.h"
 #include "model/coverage.h"
 #include "policy/value.h"
+#include "sink/json.h"
 #include "traces.h"
 
 #define DURATION_MAX (366ul * 86400)
@@ -111,13 +112,31 @@ int cw_take_key(const char *verb, const char *value, uint8_t ret_key[CW_TRACE_KE
 
 int cw_take_time(const char *verb, const char *value, bool end, uint64_t *ret_ns)
 {
-	if (!cw_policy_parse_time(value, 0, end, ret_ns) || !parse_ago(value, ret_ns))
+	return cw_take_local_time(verb, value, 0, end, ret_ns);
+}
+
+int cw_take_local_time(const char *verb, const char *value, int offset_s, bool end,
+		       uint64_t *ret_ns)
+{
+	if (!cw_policy_parse_time(value, offset_s, end, ret_ns) || !parse_ago(value, ret_ns))
 		return 0;
 	return cw_usage_error(verb, end ? "--until is a time like 2026-11-24T04:30:00Z, or -2h for "
 					  "two hours ago, not " :
 					  "--since is a time like 2026-11-24T04:30:00Z, or -2h for "
 					  "two hours ago, not ",
 			      value);
+}
+
+int cw_check_times(const char *verb, uint64_t since_ns, uint64_t until_ns)
+{
+	char since[CW_JSON_TIME_SIZE], until[CW_JSON_TIME_SIZE], times[160];
+
+	if (since_ns <= until_ns)
+		return CW_GO_ON;
+	cw_json_time(since_ns, since);
+	cw_json_time(until_ns, until);
+	snprintf(times, sizeof(times), "%s is later than --until %s", since, until);
+	return cw_usage_error(verb, "--since ", times);
 }
 
 int cw_take_policy(const char *path, struct cw_policy **ret_policy)

@@ -66,9 +66,13 @@ int cw_check_segments(const char *verb, struct cw_run_config *c);
 
 /*
  * A moment, or a day: its begin, for --since, or its end, for --until. Or so long ago by the clock
- * of this machine: -90s, -30m, -2h, -7d.
+ * of this machine: -90s, -30m, -2h, -7d. The day is one of UTC, or of clocks `offset_s` east of it.
  */
 int cw_take_time(const char *verb, const char *value, bool end, uint64_t *ret_ns);
+int cw_take_local_time(const char *verb, const char *value, int offset_s, bool end,
+		       uint64_t *ret_ns);
+/* CW_GO_ON, or CW_EXIT_USAGE if nothing can lie between them, which is said. */
+int cw_check_times(const char *verb, uint64_t since_ns, uint64_t until_ns);
 
 /* A hub's public key, a PEM file or 64 hexadecimal digits: 0, or the status to exit with. */
 int cw_take_key(const char *verb, const char *value, uint8_t ret_key[CW_TRACE_KEY]);

@@ -384,8 +384,10 @@ static int diff(struct options *o)
 	o->traces.judge = !d.old;
 	if (!status)
 		status = cw_traces_open(&o->traces, &t);
-	if (!status)
+	if (!status) {
+		cw_traces_say_kept(t);
 		status = run(&d, t);
+	}
 	cw_traces_free(t);
 	cw_tally_free(d.groups);
 	cw_policy_free(d.old);
@@ -432,6 +434,8 @@ int cw_cmd_diff(int argc, char **argv)
 
 	if (status == CW_GO_ON)
 		status = cw_traces_take_paths(&o.traces, argc - optind, argv + optind);
+	if (status == CW_GO_ON)
+		status = cw_check_times(verb.name, o.since_ns, o.traces.until_ns);
 	if (status == CW_GO_ON && !o.n_policies)
 		status = cw_usage_error("diff", "--policy is needed", "");
 	return status == CW_GO_ON ? diff(&o) : status;

@@ -83,6 +83,8 @@ static int export(const struct options *o)
 	struct cw_traces *t = NULL;
 	int status = cw_traces_open(&o->traces, &t);
 
+	if (!status)
+		cw_traces_say_kept(t);
 	if (!status && o->output)
 		status = cw_output_open("export", o->output, o->traces.paths, o->traces.n, &file);
 	if (!status)
@@ -139,6 +141,8 @@ int cw_cmd_export(int argc, char **argv)
 
 	if (status == CW_GO_ON)
 		status = cw_traces_take_paths(&o.traces, argc - optind, argv + optind);
+	if (status == CW_GO_ON)
+		status = cw_check_times(verb.name, o.traces.since_ns, o.traces.until_ns);
 	if (status == CW_GO_ON && !o.form)
 		status = cw_usage_error("export", "--as is needed", "");
 	return status == CW_GO_ON ? export(&o) : status;

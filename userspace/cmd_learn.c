@@ -103,6 +103,8 @@ static int learn(struct options *o)
 	if (status)
 		return status;
 	r = cw_learn_new(known, (unsigned int)o->min, &l);
+	if (cw_traces_say_kept(t) && !r)
+		cw_learn_kept(l);
 	status = cw_traces_status(t, r ? r : read_events(l, t));
 	/* Of what was read: a damaged trace is no reason to learn nothing. */
 	if (l && !r)
@@ -148,5 +150,7 @@ int cw_cmd_learn(int argc, char **argv)
 
 	if (status == CW_GO_ON)
 		status = cw_traces_take_paths(&o.traces, argc - optind, argv + optind);
+	if (status == CW_GO_ON)
+		status = cw_check_times(verb.name, o.traces.since_ns, o.traces.until_ns);
 	return status == CW_GO_ON ? learn(&o) : status;
 }

@@ -44,7 +44,7 @@ static const char help[] =
 	"      --sort COLUMN     of the groups: breadth, name, events, ...\n"
 	"      --limit N         at most so many lines; what is left out is counted\n"
 	"      --format FORMAT   table (default), json (an object a line) or csv\n"
-	"      --timezone OFFSET for hours, days and times shown: +01:00; without it UTC\n"
+	"      --timezone OFFSET of hours, days and times shown: +01:00; without it UTC\n"
 	"      --policy FILE     judge by this one instead of those in the trace\n"
 	"  -h, --help            this text\n"
 	"\n"
@@ -58,6 +58,7 @@ struct options {
 	const char *values[64]; /* of options that narrow the filter; their fact, or where */
 	int facts[64];
 	unsigned int n_values;
+	const char *since, *until;
 	bool denied;
 	enum cw_group_by by[CW_GROUP_LEVELS];
 	unsigned int n_by;
@@ -306,6 +307,10 @@ static void say_what_is_missing(const struct query *q, const struct cw_traces *t
 	if (q->groups && cw_groups_uncounted(q->groups))
 		fprintf(stderr, "camwarden query: more than %u recordings (or %u devices): counts "
 			"with >= are at least that\n", CW_DISTINCT_MAX, CW_DISTINCT_DEVICES_MAX);
+	if (q->groups && cw_groups_unsplit(q->groups))
+		fprintf(stderr, "camwarden query: a capture of more than %u days or hours, or all "
+			"over more than %u borders of them: minutes of the time before are in a "
+			"group of their own\n", CW_CAPTURE_PARTS_MAX, CW_PARTS_MAX);
 	if (cw_traces_unjudged(t) && cw_filter_asks_part(q->o->filter, CW_FACT_OF_VERDICT))
 		fputs("camwarden query: a trace has no policy (camwarden record); give one by "
 		      "--policy\n", stderr);
@@ -319,6 +324,7 @@ static int query(const struct options *o)
 
 	if (status)
 		return status;
+	cw_traces_say_kept(t);
 	r = start(&q);
 	if (!r)
 		r = read_events(&q, t);
@@ -421,6 +427,12 @@ static int take(void *into, int option, const char *value)
 		if (!cw_policy_parse_offset(value, &o->offset_s))
 			return 0;
 		return cw_usage_error("query", "--timezone is an offset like +01:00, not ", value);
+	case 's':
+		o->since = value;
+		return 0;
+	case 'u':
+		o->until = value;
+		return 0;
 	case 'd':
 		o->denied = true;
 		return 0;
@@ -435,7 +447,19 @@ static int take(void *into, int option, const char *value)
 	}
 }
 
-/* After all options were read: hours are meant in the time zone, which may come last. */
+/* After all options were read, as the filter: days and hours are those of the time zone. */
+static int take_times(struct options *o)
+{
+	struct cw_traces_config *c = &o->traces;
+	int status = 0;
+
+	if (o->since)
+		status = cw_take_local_time(c->verb, o->since, o->offset_s, false, &c->since_ns);
+	if (!status && o->until)
+		status = cw_take_local_time(c->verb, o->until, o->offset_s, true, &c->until_ns);
+	return status ? status : cw_check_times(c->verb, c->since_ns, c->until_ns);
+}
+
 static int build_filter(struct options *o)
 {
 	cw_auto_buf struct cw_buf error = { 0 };
@@ -497,6 +521,8 @@ int cw_cmd_query(int argc, char **argv)
 
 	if (status == CW_GO_ON)
 		status = cw_traces_take_paths(&o.traces, argc - optind, argv + optind);
+	if (status == CW_GO_ON)
+		status = take_times(&o);
 	if (status == CW_GO_ON && o.sorted && !o.n_by)
 		status = cw_usage_error(verb.name, "--sort goes with --by; events come in their "
 					"order", "");

@@ -108,5 +108,7 @@ int cw_cmd_replay(int argc, char **argv)
 
 	if (status == CW_GO_ON)
 		status = cw_traces_take_paths(&o.traces, argc - optind, argv + optind);
+	if (status == CW_GO_ON)
+		status = cw_check_times(verb.name, o.traces.since_ns, o.traces.until_ns);
 	return status == CW_GO_ON ? replay(&o) : status;
 }

@@ -4,9 +4,12 @@
  * more than once: its bytes, for what they prove, and its events. Never looks at the machine it
  * runs on.
  */
+#include <sys/stat.h>
+
 #include "cmd.h"
 #include "report.h"
 #include "spool.h"
+#include "trace/roots.h"
 #include "traces.h"
 
 #define SIZE_DEFAULT (5u << 20)
@@ -31,8 +34,8 @@ static const char help[] =
 	"  -h, --help            this text\n"
 	"\n"
 	"Exit status: 0 nothing was flagged and all traces are proven, 1 something was flagged,\n"
-	"or a trace is not proven, 2 usage or invalid policy, 3 a trace could not be read or the\n"
-	"page not be written.\n";
+	"a trace is not proven, or one is missing between several, 2 usage or invalid policy,\n"
+	"3 a trace could not be read or the page not be written.\n";
 
 struct options {
 	struct cw_traces_config traces;
@@ -120,37 +123,43 @@ static int make_page(struct options *o, struct cw_report *r)
 {
 	cw_auto_buf struct cw_buf page = { 0 };
 	struct cw_traces *t = NULL;
-	int status = cw_traces_open(&o->traces, &t);
+	int status = cw_traces_open(&o->traces, &t), e;
 
 	if (status)
 		return status;
-	status = cw_traces_status(t, gather(t, r));
+	e = gather(t, r);
+	status = cw_traces_status(t, e);
 	cw_traces_free(t);
-	if (status)
+	if (e)
 		return status;
 	if (cw_report_write(r, &page)) {
 		cw_traces_message("report", "the page", strerror(ENOMEM));
 		return CW_EXIT_FAILED;
 	}
-	return write_page(o, &page);
+	/* Of what could be read. */
+	e = write_page(o, &page);
+	return e ? e : status;
 }
 
 static int report(struct options *o)
 {
 	cw_auto_free struct cw_report_proof *proofs = calloc(o->traces.n, sizeof(*proofs));
+	cw_auto_free uint8_t(*keys)[CW_TRACE_KEY] = calloc(o->traces.n, sizeof(*keys));
 	struct cw_report *r = NULL;
 	bool proven = true;
 	int status;
 
-	if (!proofs || cw_report_new(o->max_size, &r)) {
+	if (!proofs || !keys ||
+	    (o->has_key && cw_trace_roots_follow(o->key, o->traces.paths, o->traces.n, keys)) ||
+	    cw_report_new(o->max_size, &r)) {
 		cw_traces_message("report", "memory", strerror(ENOMEM));
 		return CW_EXIT_FAILED;
 	}
 	for (unsigned int i = 0; i < o->traces.n; i++) {
-		cw_report_prove(&proofs[i], o->traces.paths[i], o->has_key ? o->key : NULL);
+		cw_report_prove(&proofs[i], o->traces.paths[i], o->has_key ? keys[i] : NULL);
 		proven &= proofs[i].proven;
 	}
-	cw_report_link(proofs, o->traces.n);
+	r->error = cw_report_link(proofs, o->traces.n);
 	r->proofs = proofs;
 	r->n_proofs = o->traces.n;
 	r->title = o->title;
@@ -158,11 +167,27 @@ static int report(struct options *o)
 	r->since_ns = o->traces.since_ns;
 	r->until_ns = o->traces.until_ns;
 	r->has_key = o->has_key;
+	/* Of one trace alone nothing was promised. */
+	proven &= o->traces.n == 1 || !cw_report_holes(r);
 	status = make_page(o, r);
 	if (!status && (r->flags || !proven))
 		status = CW_EXIT_FLAGGED;
 	cw_report_free(r);
 	return status;
+}
+
+/* A trace is read more than once, which only a file can be. */
+static int make_readable(const char *path)
+{
+	struct stat st;
+
+	if (cw_streq(path, "-"))
+		return cw_spool_stdin("report");
+	if (stat(path, &st) || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+		return 0; /* who opens it tells what is wrong */
+	cw_traces_message("report", path, "this is no file, and is read more than once; give it "
+			  "to standard input, as -");
+	return CW_EXIT_FAILED;
 }
 
 int cw_cmd_report(int argc, char **argv)
@@ -184,11 +209,12 @@ int cw_cmd_report(int argc, char **argv)
 
 	if (status == CW_GO_ON)
 		status = cw_traces_take_paths(&o.traces, argc - optind, argv + optind);
+	if (status == CW_GO_ON)
+		status = cw_check_times(verb.name, o.traces.since_ns, o.traces.until_ns);
 	if (status != CW_GO_ON)
 		return status;
 	status = 0;
 	for (unsigned int i = 0; !status && i < o.traces.n; i++)
-		if (cw_streq(o.traces.paths[i], "-"))
-			status = cw_spool_stdin(verb.name);
+		status = make_readable(o.traces.paths[i]);
 	return status ? status : report(&o);
 }

@@ -8,6 +8,7 @@
 #include "base/sha256.h"
 #include "cmd.h"
 #include "sink/json.h"
+#include "trace/roots.h"
 #include "trace/verify.h"
 #include "traces.h"
 
@@ -25,8 +26,8 @@ static const char help[] =
 	"                  when it was set up) or 64 hexadecimal digits\n"
 	"  -h, --help      this text\n"
 	"\n"
-	"Exit status: 0 whole and sealed to its end (with --key: by that hub), 1 it is not,\n"
-	"2 usage, 3 could not be read.\n";
+	"Exit status: 0 whole and sealed to its end (with --key: by that hub) and, of several,\n"
+	"none is missing before another, 1 it is not, 2 usage, 3 could not be read.\n";
 
 struct file {
 	const char *path;
@@ -34,6 +35,12 @@ struct file {
 	unsigned int faults;
 	uint64_t next_progress_ns;
 	struct cw_trace_report report;
+};
+
+struct files {
+	const struct file *file;
+	const struct cw_trace_report *const *report; /* of each */
+	unsigned int n;
 };
 
 static void put_time(uint64_t ns, FILE *f)
@@ -77,6 +84,7 @@ static void on_problem(void *ctx, const struct cw_trace_problem *p)
 
 static void on_tick(void *ctx, const struct cw_trace_reader *r)
 {
+	cw_auto_buf struct cw_buf name = { 0 };
 	struct file *f = ctx;
 	struct timespec t;
 	uint64_t now, size, at = cw_trace_reader_at(r, &size);
@@ -88,7 +96,9 @@ static void on_tick(void *ctx, const struct cw_trace_reader *r)
 	if (now < f->next_progress_ns)
 		return;
 	f->next_progress_ns = now + PROGRESS_NS;
-	fprintf(stderr, "\r%s: %3u %% ", f->path, (unsigned int)(at * 100 / size));
+	cw_text_safe(&name, f->path);
+	fprintf(stderr, "\r%s: %3u %% ", name.data ? name.data : "",
+		(unsigned int)(at * 100 / size));
 }
 
 /* ---- the report ---- */
@@ -150,8 +160,8 @@ static void print_proof(const struct file *f, bool has_key)
 	const struct cw_trace_report *t = &f->report;
 
 	if (is_proven(f, has_key)) {
-		printf("  PROVEN   all %llu events are as they were recorded, none was removed, "
-		       "added or moved\n", (unsigned long long)t->events);
+		printf("  PROVEN   the %llu events of this file are as they were recorded: none of "
+		       "them was removed, added or moved\n", (unsigned long long)t->events);
 		if (!has_key)
 			printf("  not      by which hub: compare the key with the hub's "
 			       "camwarden.pub, or give it by --key\n");
@@ -159,6 +169,10 @@ static void print_proof(const struct file *f, bool has_key)
 	}
 	if (t->no_seals)
 		printf("  NOT      sealed at all: anyone may have written this\n");
+	else if (has_key && !t->key_found && t->has_links && t->first_link)
+		printf("  NOT      known to be of this hub: its links begin at start %llu, so this "
+		       "key, which may be older, proves nothing: give the traces in between as "
+		       "well\n", (unsigned long long)t->first_link + 1);
 	else if (has_key && !t->key_found)
 		printf("  NOT      of this hub: its keys do not lead back to the one given\n");
 	if (!t->ended)
@@ -192,10 +206,12 @@ static void print_report(const struct file *f, bool has_key)
 	print_proof(f, has_key);
 }
 
+/* ---- the files beside each other ---- */
+
 /* The chain leaves no block out; numbers tell of events that were never written. */
 static void print_between(const struct cw_trace_report *before, const struct cw_trace_report *t)
 {
-	if (t->events && before->events && t->seq_first > before->seq_last + 1)
+	if (cw_trace_between(before, t))
 		printf(", and the events %llu to %llu between were not recorded\n",
 		       (unsigned long long)before->seq_last + 1,
 		       (unsigned long long)t->seq_first - 1);
@@ -203,42 +219,69 @@ static void print_between(const struct cw_trace_report *before, const struct cw_
 		printf(", and nothing between\n");
 }
 
-/* A later file may say that the one before was deleted. */
-static bool print_dropped(const struct file *files, int n, const uint8_t *last)
+/* Of a file alone nothing was promised: that it is one of more is no fault of it. */
+static void print_absent(const struct file *f, bool alone)
 {
-	for (int i = 0; i < n; i++) {
-		const struct cw_trace_report *t = &files[i].report;
-
-		for (uint64_t k = 0; k < t->n_drops && k < CW_TRACE_DROPS_MAX; k++) {
-			if (memcmp(t->drop[k].last, last, CW_TRACE_HASH))
-				continue;
-			printf("one of %llu events that was deleted for the budget at ",
-			       (unsigned long long)t->drop[k].events);
-			put_time(t->drop[k].wall_ns, stdout);
-			putchar('\n');
-			return true;
-		}
+	if (alone) {
+		printf("  before   another trace, which is not given: this is one segment of "
+		       "more\n");
+		return;
 	}
-	return false;
+	printf("  NOT      complete: before ");
+	put_safe(f->path);
+	printf(" stood another trace that is not among these\n");
 }
 
 /* Each trace names the last block of the one before it, if there was one. */
-static void print_before(const struct file *files, int n, int which)
+static int print_before(const struct files *all, unsigned int which)
 {
-	static const uint8_t none[CW_TRACE_HASH];
-	const uint8_t *previous = files[which].report.head.previous;
+	const struct file *f = &all->file[which];
+	unsigned int by, drop;
+	int before = cw_trace_before(all->report, all->n, which, &by, &drop);
 
-	if (!memcmp(previous, none, sizeof(none)))
-		return;
-	printf("  before   ");
-	for (int i = 0; i < n; i++)
-		if (i != which && !memcmp(files[i].report.last_hash, previous, CW_TRACE_HASH)) {
-			put_safe(files[i].path);
-			print_between(&files[i].report, &files[which].report);
-			return;
+	if (before >= 0) {
+		printf("  before   ");
+		put_safe(all->file[before].path);
+		print_between(&all->file[before].report, &f->report);
+	} else if (before == CW_TRACE_DROPPED) {
+		printf("  before   one of %llu events that was deleted for the budget at ",
+		       (unsigned long long)all->report[by]->drop[drop].events);
+		put_time(all->report[by]->drop[drop].wall_ns, stdout);
+		putchar('\n');
+	} else if (before == CW_TRACE_ABSENT) {
+		print_absent(f, all->n == 1);
+	}
+	return before;
+}
+
+static bool is_last(const struct files *all, unsigned int which)
+{
+	for (unsigned int i = 0; i < all->n; i++)
+		if (i != which && !memcmp(all->report[i]->head.previous,
+					  all->report[which]->last_hash, CW_TRACE_HASH))
+			return false;
+	return true;
+}
+
+/* What is proven of each file says nothing of those that are not here. */
+static int print_whole(const struct files *all)
+{
+	int status = CW_EXIT_OK;
+
+	for (unsigned int i = 0; i < all->n; i++) {
+		const struct cw_trace_report *t = all->report[i];
+
+		if (all->n > 1) {
+			put_safe(all->file[i].path);
+			putchar('\n');
 		}
-	if (!print_dropped(files, n, previous))
-		printf("another trace, which is not among these\n");
+		if (print_before(all, i) == CW_TRACE_ABSENT && all->n > 1)
+			status = CW_EXIT_FLAGGED;
+		if (t->ended && !t->stopped && is_last(all, i))
+			printf("  after    the recording went on in another trace, or ended "
+			       "without a stop\n");
+	}
+	return status;
 }
 
 /* ---- the command ---- */
@@ -264,31 +307,31 @@ static int verify_file(struct file *f, const uint8_t *key)
 		printf("  BROKEN   byte 0: " CW_TRACES_NO_TRACE "\n");
 		return CW_EXIT_FLAGGED;
 	}
-	fprintf(stderr, "camwarden verify: %s: %s\n", f->path,
-		e == -ENOTSUP ? "this trace needs a later version of camwarden" : strerror(-e));
+	cw_traces_message("verify", f->path,
+			  e == -ENOTSUP ? "this trace needs a later version of camwarden" :
+					  strerror(-e));
 	return CW_EXIT_FAILED;
 }
 
-static int verify_files(char **paths, int n, const uint8_t *key)
+static int verify_files(char **paths, unsigned int n, const uint8_t *key)
 {
-	cw_auto_free struct file *files = calloc((size_t)n, sizeof(*files));
-	int status = CW_EXIT_OK;
+	cw_auto_free struct file *files = calloc(n, sizeof(*files));
+	cw_auto_free const struct cw_trace_report **reports = calloc(n, sizeof(*reports));
+	cw_auto_free uint8_t(*keys)[CW_TRACE_KEY] = calloc(n, sizeof(*keys));
+	struct files all = { files, reports, n };
+	int status = CW_EXIT_OK, s;
 
-	if (!files)
+	if (!files || !reports || !keys || (key && cw_trace_roots_follow(key, paths, n, keys)))
 		return CW_EXIT_FAILED;
-	for (int i = 0; i < n; i++) {
-		int s;
-
+	for (unsigned int i = 0; i < n; i++) {
 		files[i].path = paths[i];
 		files[i].progress = isatty(STDERR_FILENO);
-		s = verify_file(&files[i], key);
+		reports[i] = &files[i].report;
+		s = verify_file(&files[i], key ? keys[i] : NULL);
 		status = s > status ? s : status;
 	}
-	for (int i = 0; n > 1 && i < n; i++) {
-		put_safe(paths[i]);
-		putchar('\n');
-		print_before(files, n, i);
-	}
+	s = print_whole(&all);
+	status = s > status ? s : status;
 	return fflush(stdout) ? CW_EXIT_FAILED : status;
 }
 
@@ -322,5 +365,5 @@ int cw_cmd_verify(int argc, char **argv)
 		status = cw_traces_take_paths(&traces, argc - optind, argv + optind);
 	if (status != CW_GO_ON)
 		return status;
-	return verify_files(traces.paths, (int)traces.n, o.has_key ? o.key : NULL);
+	return verify_files(traces.paths, traces.n, o.has_key ? o.key : NULL);
 }

@@ -6,6 +6,7 @@
  */
 #include <sys/random.h>
 
+#include "base/calendar.h"
 #include "facts.h"
 #include "groups.h"
 #include "policy/value.h"
@@ -14,6 +15,7 @@
 
 #define CAPTURES_MAX 1024
 #define OTHERS "(more than can be told apart)"
+#define NO_TIME UINT64_MAX
 
 struct group {
 	size_t name; /* in `names`: a string for each level, each with its NUL */
@@ -44,6 +46,8 @@ struct cw_groups {
 	unsigned int n_by;
 	int offset_s;
 	uint64_t since_ns;
+	uint64_t unit_ns; /* an hour or a day, whichever the finest level is; 0: neither */
+	unsigned int parts_left;
 	uint64_t key[2];
 	struct group *groups;
 	size_t n, room;
@@ -54,7 +58,7 @@ struct cw_groups {
 	struct capture captures[CAPTURES_MAX]; /* that run; what finds no room runs for ever */
 	unsigned int n_captures;
 	struct cw_buf names, name;
-	bool crowded, uncounted;
+	bool crowded, uncounted, unsplit;
 	enum cw_table_form form;
 	struct cw_table_column columns[CW_GROUP_LEVELS + 1 + 8];
 	unsigned int n_columns;
@@ -134,9 +138,15 @@ static void add_local(struct cw_buf *b, uint64_t ns, int offset_s, size_t from, 
 	cw_buf_add(b, t + from, len);
 }
 
-static void add_hour(struct cw_buf *b, uint64_t ns, int offset_s)
+static void add_time(struct cw_buf *b, bool hour, uint64_t ns, int offset_s)
 {
+	if (ns == NO_TIME) {
+		cw_buf_puts(b, OTHERS);
+		return;
+	}
 	add_local(b, ns, offset_s, 0, 10);
+	if (!hour)
+		return;
 	cw_buf_putc(b, ' ');
 	add_local(b, ns, offset_s, 11, 2);
 	cw_buf_puts(b, ":00");
@@ -182,7 +192,7 @@ static enum cw_origin_type person_type(const struct cw_event *e)
 
 /* Harmless, and empty if unknown. */
 static void add_name(const struct cw_groups *g, struct cw_buf *b, enum cw_group_by by,
-		     const struct cw_event *e)
+		     const struct cw_event *e, uint64_t at_ns)
 {
 	char room[CW_FACT_ROOM];
 	const char *raw;
@@ -193,10 +203,8 @@ static void add_name(const struct cw_groups *g, struct cw_buf *b, enum cw_group_
 		cw_text_person(b, e);
 		break;
 	case CW_BY_DAY:
-		add_local(b, e->time_ns, g->offset_s, 0, 10);
-		break;
 	case CW_BY_HOUR:
-		add_hour(b, e->time_ns, g->offset_s);
+		add_time(b, by == CW_BY_HOUR, at_ns, g->offset_s);
 		break;
 	default:
 		raw = raw_name(by, e, room);
@@ -293,6 +301,16 @@ static int find_group(struct cw_groups *g, struct cw_buf *name, size_t *ret_i)
 	}
 	*ret_i = *slot - 1;
 	return 0;
+}
+
+/* That of an event, at a time that may be another than its own, or NO_TIME. */
+static int find_group_of(struct cw_groups *g, const struct cw_event *e, uint64_t at_ns,
+			 size_t *ret_i)
+{
+	cw_buf_reset(&g->name);
+	for (unsigned int level = 0; level < g->n_by; level++)
+		add_name(g, &g->name, g->by[level], e, at_ns);
+	return find_group(g, &g->name, ret_i);
 }
 
 /* ---- objects ---- */
@@ -441,32 +459,63 @@ static void capture_ends(struct cw_groups *g, uint64_t id)
 	}
 }
 
-static void count_capture(struct cw_groups *g, size_t group, const struct cw_event *e)
+/*
+ * To each day or hour what lay in it, the last first. An event may claim any number of years:
+ * beyond the bounds what is left goes to none of them. The last is no more work than the event.
+ */
+static int split_capture(struct cw_groups *g, const struct cw_event *e, uint64_t length)
+{
+	uint64_t offset_ns = (uint64_t)((int64_t)g->offset_s * (int64_t)CW_NSEC_PER_SEC);
+	uint64_t to = e->time_ns, part;
+	size_t i;
+
+	for (unsigned int n = 0; length; n++, to -= part, length -= part) {
+		bool rest = n == CW_CAPTURE_PARTS_MAX || (n && !g->parts_left);
+		int r;
+
+		part = (to - 1 + offset_ns) % g->unit_ns + 1;
+		if (rest || part > length)
+			part = length;
+		r = find_group_of(g, e, rest ? NO_TIME : to - 1, &i);
+		if (r)
+			return r;
+		g->groups[i].seconds += (double)part / (double)CW_NSEC_PER_SEC;
+		g->unsplit |= rest;
+		g->parts_left -= n && !rest;
+	}
+	return 0;
+}
+
+static int count_capture(struct cw_groups *g, size_t group, const struct cw_event *e)
 {
 	const struct cw_detail *phase = cw_event_detail(e, "phase");
-	double seconds, in_range = (double)(e->time_ns - g->since_ns) / (double)CW_NSEC_PER_SEC;
+	uint64_t in_range = e->time_ns - g->since_ns, length;
+	double seconds, ns;
 
 	if (e->kind != CW_KIND_STREAM || !phase || phase->type != CW_DETAIL_STRING)
-		return;
+		return 0;
 	if (cw_streq(phase->s, "start"))
 		capture_begins(g, group, capture_id(g, e));
 	else
 		capture_ends(g, capture_id(g, e));
 	if (!cw_fact_real(CW_FACT_SECONDS, e, &seconds) || !(seconds > 0))
-		return;
-	g->groups[group].seconds += seconds < in_range ? seconds : in_range;
+		return 0;
+	ns = seconds * (double)CW_NSEC_PER_SEC;
+	length = ns < (double)in_range ? (uint64_t)ns : in_range;
+	if (length > in_range) /* as a double it was rounded up */
+		length = in_range;
+	if (g->unit_ns)
+		return split_capture(g, e, length);
+	g->groups[group].seconds += (double)length / (double)CW_NSEC_PER_SEC;
+	return 0;
 }
 
 int cw_groups_add(struct cw_groups *g, const struct cw_event *e)
 {
 	struct group *group;
 	size_t i;
-	int r;
+	int r = find_group_of(g, e, e->time_ns, &i);
 
-	cw_buf_reset(&g->name);
-	for (unsigned int level = 0; level < g->n_by; level++)
-		add_name(g, &g->name, g->by[level], e);
-	r = find_group(g, &g->name, &i);
 	if (r)
 		return r;
 	group = &g->groups[i];
@@ -476,8 +525,8 @@ int cw_groups_add(struct cw_groups *g, const struct cw_event *e)
 		group->first_ns = e->time_ns;
 	if (e->time_ns > group->last_ns)
 		group->last_ns = e->time_ns;
-	count_capture(g, i, e);
-	return count_object(g, i, e);
+	r = count_capture(g, i, e);
+	return r ? r : count_object(g, i, e);
 }
 
 /* ---- order ---- */
@@ -623,6 +672,11 @@ bool cw_groups_uncounted(const struct cw_groups *g)
 	return g->uncounted;
 }
 
+bool cw_groups_unsplit(const struct cw_groups *g)
+{
+	return g->unsplit;
+}
+
 const struct cw_table_column *cw_groups_columns(const struct cw_groups *g, unsigned int *ret_n)
 {
 	*ret_n = g->n_columns;
@@ -665,8 +719,13 @@ void cw_groups_row(const struct cw_groups *g, size_t i, struct cw_table *t)
 	cw_table_number(t, group->cameras, group->devices_at_least);
 	cw_table_number(t, group->microphones, group->devices_at_least);
 	cw_table_real(t, group->seconds / 60, group->running > 0);
-	cw_groups_time(t, g->form, group->first_ns, g->offset_s);
-	cw_groups_time(t, g->form, group->last_ns, g->offset_s);
+	if (group->events) {
+		cw_groups_time(t, g->form, group->first_ns, g->offset_s);
+		cw_groups_time(t, g->form, group->last_ns, g->offset_s);
+	} else { /* only a part of a capture */
+		cw_table_safe(t, NULL, CW_TABLE_PLAIN);
+		cw_table_safe(t, NULL, CW_TABLE_PLAIN);
+	}
 }
 
 int cw_groups_new(const enum cw_group_by *by, unsigned int n, enum cw_table_form form,
@@ -692,10 +751,15 @@ int cw_groups_new(const enum cw_group_by *by, unsigned int n, enum cw_table_form
 	g->offset_s = offset_s;
 	g->since_ns = since_ns;
 	g->form = form;
+	g->parts_left = CW_PARTS_MAX;
 	for (unsigned int i = 0; i < n; i++) {
 		bool person = by[i] == CW_BY_LOGIN;
 
 		g->by[i] = by[i];
+		if (by[i] == CW_BY_HOUR)
+			g->unit_ns = 3600 * CW_NSEC_PER_SEC;
+		else if (by[i] == CW_BY_DAY && !g->unit_ns)
+			g->unit_ns = CW_DAY_NS;
 		g->columns[g->n_columns++].key = person ? "person" : by_words[by[i]];
 		if (person && form != CW_TABLE_TEXT)
 			g->columns[g->n_columns++].key = "person_type";

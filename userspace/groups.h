@@ -3,7 +3,9 @@
  * Events by who, what or when: how many, and how far they reach. Memory is bounded, whatever the
  * events are: beyond CW_GROUPS_MAX groups what is new goes to one of its own, and beyond
  * CW_DISTINCT_MAX recordings, or CW_DISTINCT_DEVICES_MAX cameras and microphones, a count is marked
- * as "at least".
+ * as "at least". Work is bounded too: of captures that are split at the borders of days or hours,
+ * what is beyond CW_CAPTURE_PARTS_MAX of one, or CW_PARTS_MAX borders of all, goes to a group of no
+ * day.
  */
 #ifndef CW_GROUPS_H
 #define CW_GROUPS_H
@@ -15,6 +17,8 @@
 #define CW_GROUP_TEXT_MAX  (32u << 20) /* bytes of the names of all groups */
 #define CW_DISTINCT_MAX	   (1u << 20) /* recordings, each counted in each group that touched it */
 #define CW_DISTINCT_DEVICES_MAX 65536
+#define CW_CAPTURE_PARTS_MAX 10000	 /* of hours more than a year */
+#define CW_PARTS_MAX	   (1u << 22)	 /* some seconds of work */
 #define CW_GROUP_LEVELS	   4
 
 enum cw_group_by {
@@ -57,7 +61,8 @@ int cw_group_sort_parse(const char *word, enum cw_group_sort *ret_sort);
 
 /*
  * `n`, at most CW_GROUP_LEVELS, of `by`, none twice. Days and hours are those of clocks `offset_s`
- * east of UTC. Seconds of a capture count from `since_ns` on.
+ * east of UTC. Seconds of a capture count from `since_ns` on, each for the day or hour it lay in,
+ * which makes groups without an event where nothing else happened.
  */
 int cw_groups_new(const enum cw_group_by *by, unsigned int n, enum cw_table_form form,
 		  int offset_s, uint64_t since_ns, struct cw_groups **ret_groups);
@@ -67,9 +72,10 @@ int cw_groups_add(struct cw_groups *g, const struct cw_event *e);
 void cw_groups_sort(struct cw_groups *g, enum cw_group_sort sort);
 
 size_t cw_groups_n(const struct cw_groups *g);
-/* True if groups, or distinct objects, went beyond the bounds. */
+/* True if groups, distinct objects, or parts of captures went beyond the bounds. */
 bool cw_groups_crowded(const struct cw_groups *g);
 bool cw_groups_uncounted(const struct cw_groups *g);
+bool cw_groups_unsplit(const struct cw_groups *g);
 /* Columns of a table with a row for each group, and the cells of row `i` in it. */
 const struct cw_table_column *cw_groups_columns(const struct cw_groups *g, unsigned int *ret_n);
 void cw_groups_row(const struct cw_groups *g, size_t i, struct cw_table *t);

@@ -421,6 +421,11 @@ static int take_stream(struct cw_learn *l, const struct cw_event *e)
 	return 0;
 }
 
+void cw_learn_kept(struct cw_learn *l)
+{
+	l->kept = true;
+}
+
 int cw_learn_add(struct cw_learn *l, const struct cw_event *e)
 {
 	enum cw_learn_reason against;

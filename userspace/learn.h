@@ -26,6 +26,8 @@ struct cw_learn_summary {
  */
 int cw_learn_new(const struct cw_policy *known, unsigned int min, struct cw_learn **ret_learn);
 void cw_learn_free(struct cw_learn *l);
+/* Not all that was seen is in the events: the policy says so. */
+void cw_learn_kept(struct cw_learn *l);
 /* In the order of the stream. Names of assets are taken from events that were judged. */
 int cw_learn_add(struct cw_learn *l, const struct cw_event *e);
 /*

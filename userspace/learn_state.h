@@ -66,7 +66,7 @@ struct cw_learn {
 	uint64_t events, refused, gaps, first_ns, last_ns;
 	uint64_t without_room; /* accesses that are not granted because a table was full */
 	char *hub;
-	bool several_hubs;
+	bool several_hubs, kept;
 	struct cw_buf key, text;
 };
 

@@ -608,6 +608,9 @@ static void put_head(struct writer *w)
 		cw_buf_printf(b, ", %.19sZ to %.19sZ", first, last);
 	cw_buf_puts(b, ".\n# It grants what services did in that time, and nothing else. Read each "
 		       "grant before you use it.\n");
+	if (l->kept)
+		cw_buf_puts(b, "# Only what was around flags was recorded (--keep): what services "
+			       "did at other times is not granted.\n");
 	if (l->refused)
 		cw_buf_printf(b, "# %llu attempts were refused: nothing is granted for them.\n",
 			      (unsigned long long)l->refused);

@@ -75,7 +75,7 @@ enum cw_report_mark {
 	CW_MARK_MAX,
 };
 
-enum cw_report_band { CW_BAND_GAP, CW_BAND_DOWN, CW_BAND_BLIND, CW_BAND_MAX };
+enum cw_report_band { CW_BAND_GAP, CW_BAND_DOWN, CW_BAND_ABSENT, CW_BAND_BLIND, CW_BAND_MAX };
 
 /* Its bins double in width when a time is outside, so it needs no range in advance. */
 struct cw_report_axis {
@@ -203,7 +203,9 @@ struct cw_report_proof {
 	char sha256[CW_SHA256_HEX]; /* of the file; "": it could not be read */
 	int error;		    /* it could not be looked at */
 	bool proven, newer;
-	int before; /* of the proofs; -1: none is named, -2: one that is not here */
+	int before; /* of the proofs, or CW_TRACE_FIRST, _ABSENT, _DROPPED */
+	/* If it is absent: what is missing lies between these; from 0: since before all others. */
+	uint64_t hole_from_ns, hole_to_ns;
 	unsigned int faults;
 	struct cw_trace_report trace;
 	struct {
@@ -283,7 +285,10 @@ bool cw_report_axis_run(const struct cw_report_bits *bits, unsigned int step, un
 
 /* Looks at the bytes of one trace: report_proof.c. `key` NULL: none. */
 void cw_report_prove(struct cw_report_proof *p, const char *path, const uint8_t *key);
-void cw_report_link(struct cw_report_proof *proofs, unsigned int n);
+/* When all were looked at: what stands before what. -ENOMEM. */
+int cw_report_link(struct cw_report_proof *proofs, unsigned int n);
+/* How many of them follow on a trace that is not among them. */
+unsigned int cw_report_holes(const struct cw_report *r);
 
 /* The page: report_page.c. 0 or -ENOMEM. */
 int cw_report_write(struct cw_report *r, struct cw_buf *b);

@@ -112,6 +112,7 @@ static void write_bands(const struct scale *s, struct cw_buf *b)
 	static const char *const what[CW_BAND_MAX] = {
 		[CW_BAND_GAP] = "gap: events were lost",
 		[CW_BAND_DOWN] = "the agent was not running",
+		[CW_BAND_ABSENT] = "not among these traces",
 		[CW_BAND_BLIND] = "canary failed, or interference",
 	};
 
@@ -281,7 +282,7 @@ static void write_key(struct cw_buf *b)
 		{ "<use href=\"#sr\" x=\"50%\" y=\"-18\" />", "refused" },
 		{ "<use href=\"#sq\" x=\"50%\" y=\"3\" />", "refused, flagged" },
 		{ "<rect width=\"100%\" y=\"0\" height=\"16\" class=\"b\" />",
-		  "gap, or nobody was looking" },
+		  "gap, nobody was looking, or not among these traces" },
 	};
 
 	cw_buf_puts(b, "<ul class=\"key\" aria-label=\"Key\">");

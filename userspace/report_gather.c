@@ -687,6 +687,16 @@ static void take_coverage(struct cw_report *r, const struct cw_event *e)
 	r->coverage[i].n++;
 }
 
+/* From the event before until then a trace is missing: whether the agent ran is not known. */
+static bool in_hole(const struct cw_report *r, uint64_t until_ns)
+{
+	for (unsigned int i = 0; i < r->n_proofs; i++)
+		if (r->proofs[i].hole_from_ns && r->proofs[i].hole_from_ns < until_ns &&
+		    r->proofs[i].hole_to_ns > r->last.time_ns)
+			return true;
+	return false;
+}
+
 static void take_agent(struct cw_report *r, const struct cw_event *e)
 {
 	const struct cw_detail *ok = cw_event_detail(e, "ok");
@@ -710,7 +720,7 @@ static void take_agent(struct cw_report *r, const struct cw_event *e)
 		cw_report_list_add(&r->kernels, text_of(r, e, "kernel"));
 		if (r->events > 1) {
 			end_all_runs(r, r->last.time_ns);
-			if (e->time_ns > r->last.time_ns)
+			if (e->time_ns > r->last.time_ns && !in_hole(r, e->time_ns))
 				cw_report_axis_mark(r, &r->axis.band[CW_BAND_DOWN],
 						    r->last.time_ns, e->time_ns);
 		}
@@ -782,9 +792,22 @@ void cw_report_take(struct cw_report *r, const struct cw_event *e, uint32_t file
 	r->last = at;
 }
 
+/* As far as it lies in what was asked for. One before all traces is not on the axis. */
+static void draw_hole(struct cw_report *r, const struct cw_report_proof *p)
+{
+	if (!p->hole_from_ns || p->hole_to_ns <= r->first.time_ns ||
+	    p->hole_from_ns >= r->last.time_ns)
+		return;
+	cw_report_axis_mark(r, &r->axis.band[CW_BAND_ABSENT],
+			    p->hole_from_ns > r->first.time_ns ? p->hole_from_ns : r->first.time_ns,
+			    p->hole_to_ns < r->last.time_ns ? p->hole_to_ns : r->last.time_ns);
+}
+
 int cw_report_end(struct cw_report *r)
 {
 	end_all_runs(r, r->last.time_ns);
+	for (unsigned int i = 0; i < r->n_proofs; i++)
+		draw_hole(r, &r->proofs[i]);
 	return r->error;
 }
 

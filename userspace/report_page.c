@@ -7,6 +7,7 @@
 
 #define WHOS_SHOWN     100u
 #define POLICIES_SHOWN 8u
+#define HOLES_SHOWN    8u
 
 /* The person, program or recorder of the most flags, and so on, as an order of indexes. */
 struct order {
@@ -234,6 +235,30 @@ static void put_part(struct cw_buf *b, unsigned int *parts, uint64_t n, const ch
 	cw_html_counted(b, n, one, many);
 }
 
+/* Of events that are in none of the traces, though they stand on either side of one that is. */
+static uint64_t numbers_missing(const struct cw_report *r)
+{
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; i < r->n_proofs; i++) {
+		const struct cw_report_proof *p = &r->proofs[i];
+
+		cw_add_up(&n, p->trace.seq_missing);
+		if (p->before >= 0)
+			cw_add_up(&n, cw_trace_between(&r->proofs[p->before].trace, &p->trace));
+	}
+	return n;
+}
+
+static unsigned int kept_traces(const struct cw_report *r)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < r->n_proofs; i++)
+		n += (r->proofs[i].trace.head.flags & CW_TRACE_IS_KEPT) != 0;
+	return n;
+}
+
 static void write_unseen(const struct cw_report *r, struct cw_buf *b)
 {
 	uint64_t gaps = r->kinds[CW_KIND_GAP];
@@ -247,12 +272,17 @@ static void write_unseen(const struct cw_report *r, struct cw_buf *b)
 	put_part(b, &parts, r->blind_canaries, "canary failed", "canaries failed");
 	put_part(b, &parts, r->tampers, "interference with camwarden itself",
 		 "interferences with camwarden itself");
+	put_part(b, &parts, numbers_missing(r), "number is missing between the events",
+		 "numbers are missing between the events");
+	put_part(b, &parts, cw_report_holes(r), "place where a trace is missing",
+		 "places where a trace is missing");
 	cw_buf_puts(b, ". ");
 }
 
 static void write_sight(const struct cw_report *r, struct cw_buf *b)
 {
-	bool whole = !r->lost && !r->blind_canaries && !r->tampers && !r->gap_keys.n;
+	bool whole = !r->lost && !r->blind_canaries && !r->tampers && !r->gap_keys.n &&
+		     !numbers_missing(r) && !cw_report_holes(r);
 
 	if (!r->events)
 		return;
@@ -267,21 +297,68 @@ static void write_sight(const struct cw_report *r, struct cw_buf *b)
 		    "<a href=\"#blind\">Gaps and blind spots</a>.</p></div>\n");
 }
 
+static void write_kept(const struct cw_report *r, struct cw_buf *b)
+{
+	unsigned int kept = kept_traces(r);
+
+	if (!kept)
+		return;
+	cw_buf_puts(b, "<div class=\"say warn\"><p><span class=\"tag\">Only what was around flags."
+		    "</span> ");
+	if (r->n_proofs == 1)
+		cw_buf_puts(b, "The trace was");
+	else
+		cw_buf_printf(b, "%u of %u traces %s", kept, r->n_proofs,
+			      kept == 1 ? "was" : "were");
+	cw_buf_puts(b, " written with --keep: what was seen while nothing was flagged is not in "
+		    "it, and not in this report.</p></div>\n");
+}
+
 /* ---- proofs ---- */
+
+/* Each trace may be whole, and all together not. */
+static void write_holes(const struct cw_report *r, struct cw_buf *b)
+{
+	unsigned int shown = 0, holes = cw_report_holes(r);
+
+	if (!holes)
+		return;
+	cw_buf_puts(b, "<b>What was recorded is not all here:</b> at least one trace is missing ");
+	for (unsigned int i = 0; i < r->n_proofs && shown < HOLES_SHOWN; i++) {
+		const struct cw_report_proof *p = &r->proofs[i];
+
+		if (p->before != CW_TRACE_ABSENT)
+			continue;
+		cw_buf_puts(b, shown++ ? "; and " : "");
+		cw_buf_puts(b, p->hole_from_ns ? "between " : "before ");
+		if (p->hole_from_ns) {
+			cw_html_time(b, p->hole_from_ns);
+			cw_buf_puts(b, " and ");
+		}
+		cw_html_time(b, p->hole_to_ns);
+	}
+	if (holes > shown)
+		cw_buf_printf(b, "; and at %u more places", holes - shown);
+	cw_buf_puts(b, ". ");
+}
 
 static void write_proof_line(const struct cw_report *r, struct cw_buf *b)
 {
 	unsigned int proven = 0;
+	bool all, complete = !cw_report_holes(r);
 
 	for (unsigned int i = 0; i < r->n_proofs; i++)
 		proven += r->proofs[i].proven;
+	all = proven == r->n_proofs;
 	cw_buf_printf(b, "<div class=\"say %s\"><p><span class=\"tag\">%s</span> ",
-		      proven == r->n_proofs ? "good" : "bad",
-		      proven == r->n_proofs ? "Evidence verified." : "Evidence not proven.");
-	if (proven == r->n_proofs)
-		cw_buf_printf(b, "%s as %s: none of the events was removed, added, moved or "
+		      !all ? "bad" : complete ? "good" : "warn",
+		      !all ? "Evidence not proven." :
+		      complete ? "Evidence verified." : "Evidence verified, but not complete.");
+	if (all)
+		cw_buf_printf(b, "%s as %s: none of %s events was removed, added, moved or "
 			      "changed. %s", r->n_proofs == 1 ? "The trace is" : "All traces are",
 			      r->has_key ? "the hub of the given key recorded it" : "recorded",
+			      r->n_proofs == 1 ? "its" : "their",
 			      r->has_key ? "" :
 			      "By which hub is not proven: no key was given (--key). ");
 	else
@@ -289,6 +366,7 @@ static void write_proof_line(const struct cw_report *r, struct cw_buf *b)
 			      "missing, and where it breaks: ", proven, r->n_proofs,
 			      r->n_proofs == 1 ? "trace is" : "traces are",
 			      r->has_key ? " by the hub of the given key" : "");
+	write_holes(r, b);
 	cw_buf_puts(b, "<a href=\"#proof\">Verification</a>.</p></div>\n");
 }
 
@@ -300,6 +378,11 @@ static void write_doubts(const struct cw_report *r, const struct cw_report_proof
 	cw_buf_puts(b, "<ul>");
 	if (t->no_seals)
 		cw_buf_puts(b, "<li>Not sealed at all: anyone may have written this.</li>");
+	else if (r->has_key && !t->key_found && t->has_links && t->first_link)
+		cw_buf_printf(b, "<li>Not known to be of the hub whose key was given: its links "
+			      "begin at start %llu, so this key, which may be older, proves "
+			      "nothing: give the traces in between as well.</li>",
+			      (unsigned long long)t->first_link + 1);
 	else if (r->has_key && !t->key_found)
 		cw_buf_puts(b, "<li>Not of the hub whose key was given: its keys do not lead "
 			    "back to it.</li>");
@@ -367,6 +450,29 @@ static void write_clock(const struct cw_report_proof *p, struct cw_buf *b)
 		cw_buf_printf(b, "; %llu times in all", (unsigned long long)t->n_jumps);
 }
 
+static void write_before(const struct cw_report *r, const struct cw_report_proof *p,
+			 struct cw_buf *b)
+{
+	uint64_t between;
+
+	if (p->before == CW_TRACE_FIRST)
+		return;
+	cw_buf_puts(b, "</dd><dt>Continues</dt><dd>");
+	if (p->before == CW_TRACE_DROPPED)
+		cw_buf_puts(b, "another trace, which was deleted for the budget");
+	else if (p->before == CW_TRACE_ABSENT)
+		cw_buf_puts(b, "another trace, which is not among these");
+	if (p->before < 0)
+		return;
+	between = cw_trace_between(&r->proofs[p->before].trace, &p->trace);
+	cw_buf_printf(b, "trace %d, and ", p->before + 1);
+	if (between)
+		cw_html_counted(b, between, "event between was not recorded",
+				"events between were not recorded");
+	else
+		cw_buf_puts(b, "nothing lies between");
+}
+
 static void write_proof_facts(const struct cw_report *r, const struct cw_report_proof *p,
 			      struct cw_buf *b)
 {
@@ -398,14 +504,8 @@ static void write_proof_facts(const struct cw_report *r, const struct cw_report_
 	write_seal(p, b);
 	cw_buf_puts(b, "</dd><dt>Clock</dt><dd>");
 	write_clock(p, b);
-	if (p->before != -1)
-		cw_buf_puts(b, "</dd><dt>Continues</dt><dd>");
-	if (p->before >= 0)
-		cw_buf_printf(b, "trace %d, and nothing lies between", p->before + 1);
-	else if (p->before == -2)
-		cw_buf_puts(b, "another trace, which is not among these");
+	write_before(r, p, b);
 	cw_buf_puts(b, "</dd></dl>\n");
-	(void)r;
 }
 
 static void write_proofs(const struct cw_report *r, struct cw_buf *b, size_t room)
@@ -646,6 +746,11 @@ void cw_report_write_people(const struct cw_report *r, struct cw_buf *b, size_t 
 		    "many distinct recordings, and cameras and microphones. Captured is the sum "
 		    "of all streams of frames; a device that was only open is told apart. A "
 		    "person is the login, kept over sudo and su.</p>\n");
+	if (kept_traces(r) || numbers_missing(r) || cw_report_holes(r))
+		cw_buf_printf(b, "<p><b>This is not complete:</b> the traces hold %s. Whoever is "
+			      "here may have reached more, and whoever is not may have been "
+			      "there.</p>\n", kept_traces(r) ? "only what was around flags" :
+			      "not all that was recorded");
 	write_whos(r, b, PEOPLE, b->len + room / 2);
 	write_whos(r, b, PROGRAMS, b->len + room / 2);
 	cw_buf_puts(b, "</section>\n");
@@ -789,8 +894,11 @@ void cw_report_write_blind(const struct cw_report *r, struct cw_buf *b, size_t r
 	cw_html_counted(b, r->starts, "start", "starts");
 	cw_buf_puts(b, ", ");
 	cw_html_counted(b, r->stops, "stop", "stops");
-	cw_buf_puts(b, " of the agent; between them nobody was looking</dd>\n"
-		    "<dt>Still open</dt><dd>");
+	cw_buf_puts(b, " of the agent; between a stop and the next start nobody was looking");
+	if (cw_report_holes(r))
+		cw_buf_puts(b, ", except where a trace is not among these: what happened there is "
+			    "not in this report");
+	cw_buf_puts(b, "</dd>\n<dt>Still open</dt><dd>");
 	cw_html_counted(b, r->still_open, "device or capture", "devices or captures");
 	cw_buf_puts(b, " at the end of a run: how long it went on is not known</dd>\n"
 		    "<dt>Clock</dt><dd>set ");
@@ -835,6 +943,7 @@ int cw_report_write(struct cw_report *r, struct cw_buf *b)
 		write_flagged(r, b);
 	else
 		write_calm(r, b);
+	write_kept(r, b);
 	write_proof_line(r, b);
 	write_sight(r, b);
 	write_facts(r, b);

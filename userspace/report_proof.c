@@ -35,7 +35,7 @@ void cw_report_prove(struct cw_report_proof *p, const char *path, const uint8_t 
 	struct cw_trace_reader *r = NULL;
 
 	p->path = path;
-	p->before = -1;
+	p->before = CW_TRACE_FIRST;
 	p->error = hash_file(path, p->sha256);
 	if (!p->error)
 		p->error = cw_trace_reader_open(path, on_problem, p, &r);
@@ -45,19 +45,43 @@ void cw_report_prove(struct cw_report_proof *p, const char *path, const uint8_t 
 	p->proven = !p->error && cw_trace_is_proven(&p->trace, p->faults, key != NULL);
 }
 
-/* Each trace names the last block of the one before it, if there was one. */
-void cw_report_link(struct cw_report_proof *proofs, unsigned int n)
+/* What lies before it: from the end of the last trace of that hub until this one begins. */
+static void find_hole(struct cw_report_proof *proofs, unsigned int n, struct cw_report_proof *p)
 {
-	static const uint8_t none[CW_TRACE_HASH];
-
+	p->hole_to_ns = p->trace.events ? p->trace.wall_first : p->trace.head.wall_ns;
 	for (unsigned int i = 0; i < n; i++) {
-		const uint8_t *previous = proofs[i].trace.head.previous;
+		const struct cw_trace_report *t = &proofs[i].trace;
 
-		if (proofs[i].error || !memcmp(previous, none, sizeof(none)))
-			continue;
-		proofs[i].before = -2;
-		for (unsigned int k = 0; k < n; k++)
-			if (k != i && !memcmp(proofs[k].trace.last_hash, previous, CW_TRACE_HASH))
-				proofs[i].before = (int)k;
+		if (&proofs[i] != p && cw_streq(t->head.hub, p->trace.head.hub) &&
+		    t->wall_last <= p->hole_to_ns && t->wall_last > p->hole_from_ns)
+			p->hole_from_ns = t->wall_last;
 	}
+}
+
+int cw_report_link(struct cw_report_proof *proofs, unsigned int n)
+{
+	cw_auto_free const struct cw_trace_report **reports = calloc(n, sizeof(*reports));
+	unsigned int by, drop;
+
+	if (!reports)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < n; i++)
+		reports[i] = &proofs[i].trace;
+	for (unsigned int i = 0; i < n; i++) {
+		if (proofs[i].error)
+			continue;
+		proofs[i].before = cw_trace_before(reports, n, i, &by, &drop);
+		if (proofs[i].before == CW_TRACE_ABSENT)
+			find_hole(proofs, n, &proofs[i]);
+	}
+	return 0;
+}
+
+unsigned int cw_report_holes(const struct cw_report *r)
+{
+	unsigned int holes = 0;
+
+	for (unsigned int i = 0; i < r->n_proofs; i++)
+		holes += r->proofs[i].before == CW_TRACE_ABSENT;
+	return holes;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ struct input {
 	struct cw_traces *traces;
 	struct cw_trace_head head;
 	struct cw_trace_reader *reader; /* NULL: not open */
+	uint64_t size;			/* 0: not known */
 	struct cw_policy *policy;	/* of the trace, in force now */
 	struct cw_job *job[AHEAD];	/* blocks in their order; a ring */
 	unsigned int first_job, n_jobs;
@@ -35,7 +37,7 @@ struct input {
 
 struct cw_traces {
 	const struct cw_traces_config *c;
-	struct input *inputs;
+	struct input **inputs;
 	unsigned int n;
 	unsigned int first, end; /* those of the boot that is read */
 	struct input *current;	 /* whose event was given last */
@@ -156,9 +158,8 @@ static void show_progress(struct cw_traces *t, const struct input *in)
 		return;
 	at = cw_trace_reader_at(in->reader, &size);
 	t->next_progress_ns = now + PROGRESS_NS;
-	fprintf(stderr, "\r%u of %u: %3u %%, %llu events ", (unsigned int)(in - t->inputs) + 1,
-		t->n, size ? (unsigned int)(at * 100 / size) : 0,
-		(unsigned long long)t->events);
+	fprintf(stderr, "\r%u of %u: %3u %%, %llu events ", t->first + 1, t->n,
+		size ? (unsigned int)(at * 100 / size) : 0, (unsigned long long)t->events);
 }
 
 static struct cw_policy *policy_of(const struct cw_traces *t, const struct input *in)
@@ -291,6 +292,11 @@ static int fetch(struct cw_traces *t, struct input *in)
 	struct cw_trace_policy policy;
 	int e = in->begun || in->ended ? 0 : begin_input(t, in);
 
+	if (e && e != -ENOMEM) { /* it was there before */
+		t->failed = true;
+		end_input(in);
+		return 0;
+	}
 	while (!e && !in->ready && !in->ended) {
 		e = read_ahead(t, in);
 		if (e)
@@ -317,7 +323,7 @@ static int fetch(struct cw_traces *t, struct input *in)
 
 static int compare(const void *pa, const void *pb)
 {
-	const struct input *a = pa, *b = pb;
+	const struct input *a = *(struct input *const *)pa, *b = *(struct input *const *)pb;
 
 	if (a->group != b->group)
 		return a->group < b->group ? -1 : 1;
@@ -328,11 +334,11 @@ static int compare(const void *pa, const void *pb)
 static void sort_inputs(struct cw_traces *t)
 {
 	for (unsigned int i = 0; i < t->n; i++) {
-		struct input *in = &t->inputs[i];
+		struct input *in = t->inputs[i];
 
 		in->group = UINT64_MAX;
 		for (unsigned int k = 0; k < t->n; k++) {
-			const struct cw_trace_head *h = &t->inputs[k].head;
+			const struct cw_trace_head *h = &t->inputs[k]->head;
 
 			if (!strcmp(h->boot_id, in->head.boot_id) &&
 			    h->wall_ns - h->boot_ns < in->group)
@@ -351,7 +357,7 @@ static int pick(struct cw_traces *t, unsigned int first, unsigned int end, struc
 	struct input *best = NULL;
 
 	for (unsigned int i = first; i < end; i++) {
-		struct input *in = &t->inputs[i];
+		struct input *in = t->inputs[i];
 		int e;
 
 		if (in->ended)
@@ -376,7 +382,7 @@ int cw_traces_next(struct cw_traces *t, const struct cw_event **ret_event)
 		if (t->current)
 			t->current->ready = false;
 		t->current = NULL;
-		while (t->first < t->end && t->inputs[t->first].ended)
+		while (t->first < t->end && t->inputs[t->first]->ended)
 			t->first++;
 		if (t->first == t->end) {
 			if (t->end == t->n)
@@ -384,7 +390,7 @@ int cw_traces_next(struct cw_traces *t, const struct cw_event **ret_event)
 			do
 				t->end++;
 			while (t->end < t->n &&
-			       t->inputs[t->end].group == t->inputs[t->first].group);
+			       t->inputs[t->end]->group == t->inputs[t->first]->group);
 		}
 		e = pick(t, t->first, t->end, &t->current);
 		if (e)
@@ -428,27 +434,97 @@ int cw_traces_take_paths(struct cw_traces_config *c, int argc, char **argv)
 	return CW_GO_ON;
 }
 
-/* Their heads, so that they can be sorted; standard input stays open. */
+static void free_input(struct input *in)
+{
+	end_input(in);
+	free(in);
+}
+
+/* What can be opened again: neither a pipe nor standard input, which may stand anywhere. */
+static bool is_file(const char *path)
+{
+	struct stat st;
+
+	return !cw_streq(path, "-") && !stat(path, &st) && S_ISREG(st.st_mode);
+}
+
+/* Its head; what is no file stays open. */
+static int look_at(struct cw_traces *t, unsigned int which, struct input **ret_input)
+{
+	struct input *in = calloc(1, sizeof(*in));
+	bool stays;
+	int e;
+
+	if (!in)
+		return -ENOMEM;
+	in->path = t->c->paths[which];
+	in->which = which;
+	in->traces = t;
+	stays = !is_file(in->path);
+	e = open_input(in, stays ? on_problem : NULL);
+	if (e) {
+		free(in);
+		return e;
+	}
+	in->head = *cw_trace_reader_head(in->reader);
+	cw_trace_reader_at(in->reader, &in->size);
+	if (!stays) {
+		cw_trace_reader_free(in->reader);
+		in->reader = NULL;
+	}
+	*ret_input = in;
+	return 0;
+}
+
+static bool is_same(const struct cw_trace_head *a, const struct cw_trace_head *b)
+{
+	static const uint8_t none[sizeof(a->id)];
+
+	return memcmp(a->id, none, sizeof(none)) && !memcmp(a->id, b->id, sizeof(a->id)) &&
+	       !strcmp(a->boot_id, b->boot_id);
+}
+
+/* A copy, or a file that was renamed since: of the same trace only the longest counts. */
+static void add_input(struct cw_traces *t, struct input *in)
+{
+	cw_auto_buf struct cw_buf what = { 0 };
+	struct input **same = t->inputs, *other = in;
+
+	while (same < t->inputs + t->n && !is_same(&(*same)->head, &in->head))
+		same++;
+	if (same == t->inputs + t->n) {
+		t->inputs[t->n++] = in;
+		return;
+	}
+	if (in->size > (*same)->size) {
+		other = *same;
+		*same = in;
+	}
+	cw_buf_puts(&what, "the same trace as ");
+	cw_text_safe(&what, (*same)->path);
+	cw_buf_puts(&what, ", not read again");
+	message(other, what.data ? what.data : "");
+	free_input(other);
+}
+
+/* One that cannot be read keeps nobody from the others. */
 static int look_into(struct cw_traces *t)
 {
-	for (unsigned int i = 0; i < t->n; i++) {
-		struct input *in = &t->inputs[i];
-		bool stays;
-		int e;
+	int e = 0;
 
-		in->path = t->c->paths[i];
-		in->which = i;
-		in->traces = t;
-		stays = cw_streq(in->path, "-");
-		e = open_input(in, stays ? on_problem : NULL);
-		if (e)
-			return e;
-		in->head = *cw_trace_reader_head(in->reader);
-		if (!stays)
-			end_input(in);
-		in->ended = false;
+	for (unsigned int i = 0; i < t->c->n; i++) {
+		struct input *in;
+		int r = look_at(t, i, &in);
+
+		if (r == -ENOMEM)
+			return r;
+		if (r)
+			e = r;
+		else
+			add_input(t, in);
 	}
-	return 0;
+	t->failed = e;
+	return t->n ? 0 : e;
 }
 
 int cw_traces_open(const struct cw_traces_config *c, struct cw_traces **ret_traces)
@@ -459,7 +535,6 @@ int cw_traces_open(const struct cw_traces_config *c, struct cw_traces **ret_trac
 	if (!t)
 		return CW_EXIT_FAILED;
 	t->c = c;
-	t->n = c->n;
 	t->inputs = calloc(c->n, sizeof(*t->inputs));
 	if (t->inputs && !cw_jobs_new(&t->jobs))
 		status = c->policy ? cw_take_policy(c->policy, &t->policy) : CW_EXIT_OK;
@@ -495,6 +570,19 @@ bool cw_traces_damaged(const struct cw_traces *t)
 	return t->damaged;
 }
 
+bool cw_traces_say_kept(const struct cw_traces *t)
+{
+	bool any = false;
+
+	for (unsigned int i = 0; i < t->n; i++) {
+		if (!(t->inputs[i]->head.flags & CW_TRACE_IS_KEPT))
+			continue;
+		message(t->inputs[i], "holds only what was around flags (--keep)");
+		any = true;
+	}
+	return any;
+}
+
 int cw_traces_status(struct cw_traces *t, int error)
 {
 	if (t->progress)
@@ -508,8 +596,8 @@ void cw_traces_free(struct cw_traces *t)
 {
 	if (!t)
 		return;
-	for (unsigned int i = 0; t->inputs && i < t->n; i++)
-		end_input(&t->inputs[i]);
+	for (unsigned int i = 0; i < t->n; i++)
+		free_input(t->inputs[i]);
 	free(t->inputs);
 	cw_jobs_free(t->jobs);
 	cw_policy_free(t->left);

@@ -2,7 +2,8 @@
 /*
  * Several traces as one stream of events, for the verbs that read them. Traces of one boot are
  * merged by the time since boot, boots by when they began. A trace brings its own policies unless
- * one is given: each holds for the events after it. Never looks at the machine it runs on.
+ * one is given: each holds for the events after it. The same trace given twice is read once. Never
+ * looks at the machine it runs on.
  *
  * Says on standard error, under the verb's name, what is wrong with a file, and how far it is if
  * that is a terminal and standard output is not.
@@ -17,7 +18,7 @@ struct cw_traces;
 
 struct cw_traces_config {
 	const char *verb;
-	char **paths; /* "-" is standard input, at most once */
+	char **paths; /* files and pipes; "-" is standard input, at most once */
 	unsigned int n;
 	bool judge;		/* fill in verdicts and the names of the policy's assets */
 	const char *policy;	/* a file, judged by instead of those in the traces; NULL: none */
@@ -50,7 +51,10 @@ int cw_traces_take(struct cw_traces_config *c, int option, const char *value);
 /* What is no option: the traces. Returns like cw_traces_take. */
 int cw_traces_take_paths(struct cw_traces_config *c, int argc, char **argv);
 
-/* 0, or the status to exit with; what is wrong was said. The configuration must live on. */
+/*
+ * 0, or the status to exit with; what is wrong was said. The configuration must live on. A path
+ * that cannot be read is no error if another one can; cw_traces_status() tells in the end.
+ */
 int cw_traces_open(const struct cw_traces_config *c, struct cw_traces **ret_traces);
 /*
  * 1: an event, which lives until the next call; 0: the end; negative errno: it ended early, which
@@ -65,6 +69,8 @@ const struct cw_policy *cw_traces_policy(const struct cw_traces *t);
 bool cw_traces_unjudged(const struct cw_traces *t);
 /* True if a file was damaged somewhere: what was given is not all. */
 bool cw_traces_damaged(const struct cw_traces *t);
+/* Says of each file that was written with --keep that it is not all; true if there is one. */
+bool cw_traces_say_kept(const struct cw_traces *t);
 /*
  * At the end, with what cw_traces_next or the caller's own work returned last: says if it ended
  * early, and gives the status: CW_EXIT_OK or CW_EXIT_FAILED. Damage alone is no failure.

@@ -72,7 +72,7 @@ says() {
 
 @test "--version: name, number and the libraries in use" {
 	cw --version
-	[[ $status == 0 && $output =~ ^camwarden\ [0-9]+\.[0-9]+\.[0-9]+.*libbpf.*"traces packed by "(libdeflate|zlib)" "[0-9] ]]
+	[[ $status == 0 && $output =~ ^camwarden\ [0-9]+\.[0-9]+\.[0-9]+.*libbpf.*"traces packed by "(ISA-L|libdeflate|zlib)" "[0-9].*", unpacked by "(libdeflate|zlib)" "[0-9] ]]
 }
 
 @test "no command, and one that is not there: status 2, on standard error" {

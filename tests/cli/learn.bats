@@ -58,8 +58,11 @@ flagged() {
 	cmp one.yaml two.yaml
 	"$camwarden" learn - <"$trace" | cmp - one.yaml
 	cp "$trace" b.cw
-	"$camwarden" learn "$trace" b.cw >one.yaml
-	"$camwarden" learn b.cw "$trace" | cmp - one.yaml
+	"$camwarden" learn "$trace" b.cw | cmp - one.yaml
+	other=${trace%.cw}.1.cw
+	"$camwarden" learn "$trace" "$other" >two.yaml
+	"$camwarden" learn "$other" "$trace" | cmp - two.yaml
+	run -1 cmp one.yaml two.yaml
 }
 
 @test "who, what, how often and when" {

@@ -213,3 +213,10 @@ told() {
 	"$camwarden" report ends.cw >page.html || [ $? = 1 ]
 	grep -q "18,446,744,073,709,551,615 events were lost" page.html
 }
+
+@test "a gap that gives a path where the hash of a block should be opens nothing" {
+	mkfifo never
+	echo '{"kind": "gap", "detail": {"lost": 1, "class": "rotation", "last_block": "never"}}' |
+		python3 "$top/tests/golden/write-trace.py" gap.cw
+	survives gap.cw
+}

@@ -91,6 +91,24 @@ streamed() {
 	[ "${#lines[@]}" = 2 ]
 }
 
+@test "days of since and until are those of the time zone, wherever it stands" {
+	{
+		opened bob /srv/1 2026-11-20T22:30:00Z
+		opened bob /srv/2 2026-11-21T21:59:59Z
+		opened bob /srv/3 2026-11-21T22:00:00Z
+	} | make t.cw
+	local day=(--since 2026-11-21 --until 2026-11-21)
+	run -0 "$camwarden" query t.cw --timezone +02:00 "${day[@]}" --format json
+	[ "$(jq -r .asset.path <<<"$output" | paste -sd ' ')" = "/srv/1 /srv/2" ]
+	[ "$output" = "$("$camwarden" query t.cw "${day[@]}" --format json --timezone +02:00)" ]
+	[ "$output" = "$("$camwarden" query t.cw --where 'time = 2026-11-21' --format json \
+		--timezone +02:00)" ]
+	run -0 "$camwarden" query t.cw "${day[@]}" --format json
+	[ "$(jq -r .asset.path <<<"$output" | paste -sd ' ')" = "/srv/2 /srv/3" ]
+	run -0 "$camwarden" query t.cw --since 2026-11-21T22:00:00Z --timezone +02:00 --format json
+	[ "${#lines[@]}" = 1 ]
+}
+
 @test "a capture that still runs makes minutes a lower bound" {
 	{ streamed bob start; streamed bob stop 30.0; streamed bob start; } | make t.cw
 	run -0 "$camwarden" query t.cw --by login
@@ -103,6 +121,30 @@ streamed() {
 	{ opened bob /srv/1 2026-11-24T10:00:00Z; streamed bob stop 3600.0; } | make t.cw
 	run -0 "$camwarden" query t.cw --since 2026-11-24T09:59:01Z --by login --format json
 	[ "$(jq -c .minutes <<<"$output")" = 1 ]
+}
+
+@test "a capture over midnight counts on each of its days, in the time zone that is asked for" {
+	{
+		opened bob /srv/1 2026-11-23T06:00:00Z
+		streamed bob stop 201600.0
+	} | jq -c '.time = "2026-11-23T06:00:00Z"' | make t.cw
+	run -0 "$camwarden" query t.cw --by login,day --format json
+	[ "$(jq -sc 'sort_by(.day) | map([.day, .events, .minutes])' <<<"$output")" = \
+		'[["2026-11-20",0,120],["2026-11-21",0,1440],["2026-11-22",0,1440],["2026-11-23",2,360]]' ]
+	[ "$(jq -r 'select(.events == 0) | .first, .last' <<<"$output" | sort -u)" = null ]
+	run -0 "$camwarden" query t.cw --by day --timezone +02:00 --format json
+	[ "$(jq -c '[.day, .minutes]' <<<"$output" | paste -sd ' ')" = \
+		'["2026-11-21",1440] ["2026-11-22",1440] ["2026-11-23",480]' ]
+	run -0 "$camwarden" query t.cw --by hour --since 2026-11-23T03:30:00Z
+	[[ $output == *"2026-11-23 03:00  "*" 30.0  "*"2026-11-23 04:00 "*" 60.0  "* ]]
+}
+
+@test "a capture that claims thousands of years is no endless work" {
+	streamed bob stop 1e300 | make t.cw
+	run -0 --separate-stderr "$camwarden" query t.cw --by login,hour --format csv
+	[ "${#lines[@]}" = 10002 ]
+	[[ $output == *"bob,login,(more than can be told apart),0,"* ]]
+	[[ $stderr == *"minutes of the time before are in a group of their own"* ]]
 }
 
 @test "what the policy says is judged here: names of assets, flags" {

@@ -85,21 +85,80 @@ facts() {
 	run -3 "$camwarden" replay --policy missing.yaml "$trace"
 }
 
-@test "since and until select, with the index and without" {
+@test "since and until select, with the end of the trace and without" {
 	since=$(jq -r 'select(.seq == 20) | .time' "$golden/trace-1.json")
 	until=$(jq -r 'select(.seq == 30) | .time' "$golden/trace-1.json")
 	head -c -32 "$trace" >no-footer.cw
 	for f in "$trace" no-footer.cw; do
-		run "$camwarden" replay --all --format json --since "$since" --until "$until" "$f"
+		run --separate-stderr "$camwarden" replay --all --format json --since "$since" \
+			--until "$until" "$f"
 		[ "$(jq -s -c 'map(.seq)' <<<"$output")" = "[20,21,22,23,24,25,26,27,28,29]" ]
 	done
 	run -2 "$camwarden" replay --since yesterday "$trace"
 }
 
+@test "since later than until is wrong usage, of every verb that takes them" {
+	touch policy.yaml
+	for verb in replay query report learn "diff --policy policy.yaml" "export --as csv"; do
+		# shellcheck disable=SC2086 # words
+		run -2 "$camwarden" $verb --until 2026-11-21T10:00:00Z --since 2026-11-22 "$trace"
+		[[ $output == "camwarden ${verb%% *}: --since 2026-11-22T00:00:00.000000000Z is later than --until 2026-11-21T10:00:00.000000000Z; "* ]]
+	done
+	run -0 "$camwarden" replay --since 2026-11-22 --until 2026-11-22 "$trace"
+	run -0 "$camwarden" replay --since 2026-11-22T00:00:00Z --until 2026-11-22T00:00:00Z "$trace"
+}
+
 @test "traces are merged by time, whatever their order" {
-	run -1 --separate-stderr "$camwarden" replay --all --format json "$trace" "$trace"
+	with_header_byte 224 1 # another one of the same boot
+	run -1 --separate-stderr "$camwarden" replay --all --format json later.cw "$trace"
 	[ "$(jq -s 'map(.boot_ns) | . == sort' <<<"$output")" = true ]
 	[ "$(jq -s length <<<"$output")" = 90 ]
+	[ -z "$stderr" ]
+}
+
+@test "a trace that is given twice is read once, the longer of the two" {
+	head -c 2000 "$trace" >short.cw
+	cp "$trace" $'copy\e.cw'
+	for files in "short.cw $trace" "$trace short.cw" "$trace short.cw $trace" $'short.cw copy\e.cw'; do
+		# shellcheck disable=SC2086 # several
+		run -1 --separate-stderr "$camwarden" replay --all --format json $files
+		[ "${#lines[@]}" = 45 ]
+		[[ $stderr == *"camwarden replay: short.cw: the same trace as "*", not read again"* ]]
+		[[ $stderr != *$'\e'* ]]
+	done
+}
+
+@test "a file that cannot be read keeps nobody from the others" {
+	printf 'version: 1\nassets: {c: {kind: camera}}\n' >none.yaml
+	local verb
+	for verb in replay "query --login bob" learn "diff --policy none.yaml" "export --as jsonl" \
+		report; do
+		# shellcheck disable=SC2086 # with its options
+		{
+			"$camwarden" $verb "$trace" >expected 2>messages || [ $? = 1 ]
+			run -3 "$camwarden" $verb none.yaml missing.cw
+			status=0
+			"$camwarden" $verb none.yaml "$trace" missing.cw >out 2>messages || status=$?
+		}
+		[ "$status" = 3 ]
+		[[ $verb == report ]] || cmp out expected
+		grep -q "45 events" out || [[ $verb != report ]]
+		grep -q "^camwarden ${verb%% *}: none.yaml: this is no trace" messages
+		grep -q "^camwarden ${verb%% *}: missing.cw: No such file" messages
+	done
+}
+
+@test "pipes with a name are read like standard input" {
+	"$camwarden" replay --all "$trace" >expected || [ $? = 1 ]
+	"$camwarden" replay --all <(cat "$trace") >out || [ $? = 1 ]
+	cmp out expected
+	mkfifo fifo
+	cat "$trace" >fifo &
+	timeout 20 "$camwarden" replay --all fifo >out || [ $? = 1 ]
+	cmp out expected
+	timeout 20 "$camwarden" verify <(cat "$trace")
+	run -3 timeout 20 "$camwarden" report fifo
+	[[ $output == *"fifo: this is no file"*"as -" ]]
 }
 
 @test "a trace that was cut reads to its last whole block and says where it ends" {
@@ -109,6 +168,33 @@ facts() {
 	[[ $stderr == *"byte "*"the file ends within this block"* ]]
 	run -1 "$camwarden" verify cut.cw
 	[[ $output == *"NOT      ended"* ]]
+}
+
+@test "a trace that was cut between two blocks, or behind its header, says so in every verb" {
+	printf 'version: 1\nassets: {c: {kind: camera}}\n' >none.yaml
+	local verb size end=$(($(stat -c %s "$trace") - 32))
+	local verbs=("replay --policy none.yaml" "query --login bob" report learn
+		"diff --policy none.yaml" "export --as jsonl" verify)
+	for size in 256 $end; do
+		head -c "$size" "$trace" >cut.cw
+		for verb in "${verbs[@]}"; do
+			# As for a trace of an agent that was killed: told, and no failure.
+			# shellcheck disable=SC2086 # with its options
+			"$camwarden" $verb cut.cw >out 2>messages || [ $? = 1 ]
+			[ "$(cat messages out | grep -c \
+				"^\(camwarden\|  BROKEN\) .*byte $size.*: the end is missing")" = 1 ]
+		done
+	done
+}
+
+@test "one changed bit in the header takes no event away, and is told" {
+	cp "$trace" bad.cw
+	printf '\xff' | dd of=bad.cw bs=1 seek=24 conv=notrunc status=none
+	run -3 --separate-stderr "$camwarden" export --as jsonl bad.cw
+	[ "${#lines[@]}" = 45 ]
+	[[ $stderr == *"bad.cw: byte 0: the header of the file is damaged"* ]]
+	run -1 "$camwarden" verify bad.cw
+	[[ $output == *"BROKEN   byte 0: "* && $output != *PROVEN* ]]
 }
 
 @test "a changed byte is found, and named by block, byte and time" {

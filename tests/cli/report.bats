@@ -123,7 +123,7 @@ hostile_page() {
 }
 
 @test "several traces, a policy, a range, a title" {
-	cp "$trace" second.cw
+	cp "$golden/trace-1.1.cw" second.cw
 	printf 'version: 1\nassets: {c: {kind: camera}}\n' >none.yaml
 	run -1 "$camwarden" report --policy none.yaml --title 'Case <7>' -o page.html "$trace" second.cw
 	well_formed page.html

@@ -38,6 +38,7 @@ static char home[64], keys[80], path[80], aside[80];
 /* What came of one round of recording. */
 static struct disk {
 	unsigned int steps;   /* so far */
+	unsigned int syncs;   /* of them, of files */
 	unsigned int die_at;  /* 0: never */
 	unsigned int fail_at; /* 0: never; then there is no room, once */
 	bool half;	      /* it dies in the middle of it, if it writes */
@@ -94,6 +95,7 @@ static void note_sync(int fd)
 	disk.n_files += i == disk.n_files;
 	disk.file[i].ino = st.st_ino;
 	disk.file[i].synced = st.st_size;
+	disk.syncs++;
 }
 
 /* Another name for what has `name`, so that it can come back; empty: it is not there. */
@@ -182,10 +184,10 @@ int unlink(const char *name)
 
 /* ---- recording ---- */
 
-static struct cw_recorder *start(uint64_t budget)
+static struct cw_recorder *start(uint64_t budget, uint64_t segment)
 {
 	struct cw_recorder_config c = { .path = path, .keys = keys, .boot_id = "b007",
-					.hub = "hub-1", .segment_bytes = SEGMENT,
+					.hub = "hub-1", .segment_bytes = segment,
 					.budget = budget };
 	static const char policy[] = "version: 1\n";
 	cw_auto_buf struct cw_buf notes = { 0 };
@@ -197,8 +199,8 @@ static struct cw_recorder *start(uint64_t budget)
 	return r;
 }
 
-/* Paths that do not compress. */
-static void put(struct cw_recorder *r, uint64_t seq)
+/* Paths that do not compress. False: no room for it. */
+static bool put(struct cw_recorder *r, uint64_t seq)
 {
 	static uint64_t random = 88172645463325252ULL;
 	struct cw_event e;
@@ -215,13 +217,13 @@ static void put(struct cw_recorder *r, uint64_t seq)
 	e.time_ns = 1795494959000000000ULL + e.boot_ns;
 	e.asset.kind = CW_ASSET_CAMERA;
 	e.asset.path = name;
-	cw_recorder_event(r, &e);
+	return cw_recorder_event(r, &e);
 }
 
 /* `n` events from `seq` on, each on the disk before the next. */
 static void record(uint64_t seq, unsigned int n, uint64_t budget)
 {
-	struct cw_recorder *r = start(budget);
+	struct cw_recorder *r = start(budget, SEGMENT);
 	struct cw_trace_dropped d;
 
 	watching = watching || disk.fail_at; /* no room at a start is an error */
@@ -379,10 +381,15 @@ static void cut_files(unsigned int thirds)
 	closedir(d);
 }
 
-static void play(const struct round *r)
+static void make_home(void)
 {
 	assert_int_equal(mkdir(home, 0700), 0);
 	assert_int_equal(mkdir(aside, 0700), 0);
+}
+
+static void play(const struct round *r)
+{
+	make_home();
 	disk = (struct disk){ .die_at = r->die_at, .fail_at = r->fail_at, .half = r->half };
 	watching = !r->fail_at;
 	record(1, r->events, r->budget);
@@ -496,6 +503,71 @@ static void test_full(void **state)
 	} while (disk.steps >= r.fail_at++);
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static bool all_is_synced(void)
+{
+	struct stat st;
+
+	return !stat(path, &st) && disk.n_files && disk.file[0].synced == st.st_size;
+}
+
+/* Milliseconds until `n` events that came at once, some 300 a block, are on the disk. */
+static uint64_t flood(uint64_t n, bool flagged)
+{
+	struct cw_recorder *r;
+	struct left all;
+	uint64_t begun;
+
+	make_home();
+	r = start(0, 0);
+	cw_recorder_flush(r, PATIENCE_MS);
+	disk = (struct disk){ 0 };
+	watching = true;
+	for (uint64_t seq = 1; seq <= n; seq++)
+		while (!put(r, seq))
+			poll(NULL, 0, 1);
+	begun = now_ms();
+	if (flagged)
+		cw_recorder_urgent(r, true);
+	do {
+		poll(NULL, 0, 10);
+		look(&all, NULL);
+	} while (!(all.file[0].report.events == n && all_is_synced()) &&
+		 now_ms() < begun + PATIENCE_MS);
+	begun = now_ms() - begun;
+	watching = false;
+	assert_int_equal(all.file[0].report.events, n);
+	assert_true(all_is_synced());
+	cw_recorder_close(r, PATIENCE_MS);
+	remove_all(home);
+	return begun;
+}
+
+/* Not every block is synced, but a flag at once, and all before it is a second old. */
+static void test_flood(void **state)
+{
+	uint64_t flagged = UINT64_MAX, plain = UINT64_MAX, took;
+
+	(void)state;
+	for (unsigned int i = 0; i < 5; i++) { /* the least: other processes take time, too */
+		took = flood(3000, true);
+		assert_true(disk.syncs < 10);
+		flagged = took < flagged ? took : flagged;
+		took = flood(3000, false);
+		assert_true(disk.syncs < 10);
+		plain = took < plain ? took : plain;
+	}
+	assert_true(flagged < 250);
+	assert_true(plain < 1000);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -525,6 +597,7 @@ int main(void)
 		cmocka_unit_test(test_power_cut),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_flood),
 	};
 
 	return cmocka_run_group_tests_name("crash", tests, set_up, tear_down);

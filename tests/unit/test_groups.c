@@ -3,6 +3,7 @@
  * Goal of this test: what is counted in groups is right, and where the bounds of memory are reached
  * it says so instead of being wrong; and cells arrive harmless in each form of a table.
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -115,6 +116,94 @@ static void test_running(void **state)
 	add(g, streamed("stop", 8, 60));
 	text = shown(g);
 	assert_non_null(strstr(text, ",>=1.000,"));
+	cw_groups_free(g);
+}
+
+/* From 20 November 22:00 to 23 November 06:00 in UTC, by what `by` says. */
+static char *long_capture(enum cw_group_by by, int offset_s, uint64_t since_ns)
+{
+	struct cw_event e = streamed("stop", 7, 56 * 3600);
+	struct cw_groups *g = NULL;
+	char *text;
+
+	e.time_ns = 1795413600ULL * CW_NSEC_PER_SEC;
+	assert_int_equal(cw_groups_new(&by, 1, CW_TABLE_CSV, offset_s, since_ns, &g), 0);
+	add(g, e);
+	assert_false(cw_groups_unsplit(g));
+	cw_groups_sort(g, CW_SORT_DEFAULT);
+	text = shown(g);
+	cw_groups_free(g);
+	return text;
+}
+
+/* Each day has the minutes that lay in it, also without an event of its own. */
+static void test_days_of_capture(void **state)
+{
+	cw_auto_free char *utc = long_capture(CW_BY_DAY, 0, 0);
+	cw_auto_free char *east = long_capture(CW_BY_DAY, 7200, 0);
+	cw_auto_free char *west = long_capture(CW_BY_DAY, -5400, 0);
+	cw_auto_free char *since = long_capture(CW_BY_DAY, 0, 1795384800ULL * CW_NSEC_PER_SEC);
+	cw_auto_free char *whole = long_capture(CW_BY_LOGIN, 0, 0);
+
+	(void)state;
+	assert_string_equal(utc,
+		"day,events,flags,recordings,cameras,microphones,minutes,first,last\r\n"
+		"2026-11-20,0,0,0,0,0,120.000,,\r\n"
+		"2026-11-21,0,0,0,0,0,1440.000,,\r\n"
+		"2026-11-22,0,0,0,0,0,1440.000,,\r\n"
+		"2026-11-23,1,0,0,1,0,360.000,2026-11-23T06:00:00.000000000Z,"
+		"2026-11-23T06:00:00.000000000Z\r\n");
+	assert_null(strstr(east, "2026-11-20"));
+	assert_non_null(strstr(east, "2026-11-21,0,0,0,0,0,1440.000,"));
+	assert_non_null(strstr(east, "2026-11-23,1,0,0,1,0,480.000,"));
+	assert_non_null(strstr(west, "2026-11-20,0,0,0,0,0,210.000,"));
+	assert_non_null(strstr(west, "2026-11-23,1,0,0,1,0,270.000,"));
+	assert_null(strstr(since, "2026-11-21"));
+	assert_non_null(strstr(since, "2026-11-22,0,0,0,0,0,120.000,"));
+	assert_non_null(strstr(whole, "bob,login,1,0,0,1,0,3360.000,"));
+}
+
+/* Of a day and an hour the finer one; an end on the border is no part of what begins there. */
+static void test_hours_of_capture(void **state)
+{
+	static const enum cw_group_by by[] = { CW_BY_HOUR, CW_BY_LOGIN, CW_BY_DAY };
+	struct cw_event e = streamed("stop", 7, 3600);
+	struct cw_groups *g = NULL;
+	cw_auto_free char *text = NULL;
+
+	(void)state;
+	e.time_ns = 1795413600ULL * CW_NSEC_PER_SEC;
+	assert_int_equal(cw_groups_new(by, 3, CW_TABLE_CSV, 0, 0, &g), 0);
+	add(g, e);
+	cw_groups_sort(g, CW_SORT_DEFAULT);
+	text = shown(g);
+	assert_non_null(strstr(text, "\n2026-11-23 05:00,bob,login,2026-11-23,0,0,0,0,0,60.000,,"));
+	assert_non_null(strstr(text, "\n2026-11-23 06:00,bob,login,2026-11-23,1,0,0,1,0,0.000,2"));
+	cw_groups_free(g);
+}
+
+/* What an event claims is not worked off without an end, and nothing of it is lost. */
+static void test_endless_captures(void **state)
+{
+	struct cw_groups *g = groups(CW_BY_HOUR);
+	struct cw_event e = streamed("stop", 7, 60);
+	cw_auto_free char *text = NULL;
+
+	(void)state;
+	add(g, streamed("stop", 7, (CW_CAPTURE_PARTS_MAX - 1) * 3600.0));
+	assert_int_equal(cw_groups_n(g), CW_CAPTURE_PARTS_MAX);
+	assert_false(cw_groups_unsplit(g));
+	for (unsigned int i = 0; i < 1000; i++)
+		add(g, streamed("stop", 7, i % 2 ? 1e300 : (double)INFINITY));
+	assert_true(cw_groups_unsplit(g));
+	assert_false(cw_groups_crowded(g));
+	assert_int_equal(cw_groups_n(g), CW_CAPTURE_PARTS_MAX + 1);
+	e.time_ns += 86400 * CW_NSEC_PER_SEC;
+	add(g, e); /* one within an hour needs none of what is bounded */
+	cw_groups_sort(g, CW_SORT_DEFAULT);
+	text = shown(g);
+	assert_non_null(strstr(text, "\r\n(more than can be told apart),0,0,0,0,0,"));
+	assert_non_null(strstr(text, "\n2026-11-25 04:00,1,0,0,1,0,1.000,"));
 	cw_groups_free(g);
 }
 
@@ -243,6 +332,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counts),	     cmocka_unit_test(test_running),
+		cmocka_unit_test(test_days_of_capture),
+		cmocka_unit_test(test_hours_of_capture),
+		cmocka_unit_test(test_endless_captures),
 		cmocka_unit_test(test_many_groups),  cmocka_unit_test(test_many_objects),
 		cmocka_unit_test(test_long_names),   cmocka_unit_test(test_table),
 		cmocka_unit_test(test_terminal),     cmocka_unit_test(test_json),

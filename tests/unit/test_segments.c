@@ -254,6 +254,33 @@ static void test_budget(void **state)
 	clean();
 }
 
+/* What stands before a file: one that is there, one that was told of as deleted, or neither. */
+static void test_before(void **state)
+{
+	struct cw_trace_report file[4] = { 0 };
+	const struct cw_trace_report *all[] = { &file[0], &file[1], &file[2], &file[3] };
+	unsigned int by = 9, drop = 9;
+
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++) {
+		file[i].last_hash[0] = (uint8_t)(i + 1);
+		file[i].head.previous[0] = (uint8_t)i;
+		file[i].events = 10;
+		file[i].seq_first = 20 * i + 1;
+		file[i].seq_last = 20 * i + 10;
+	}
+	assert_int_equal(cw_trace_before(all, 4, 0, &by, &drop), CW_TRACE_FIRST);
+	assert_int_equal(cw_trace_before(all, 4, 3, &by, &drop), 2);
+	assert_int_equal(cw_trace_between(&file[2], &file[3]), 10);
+	assert_int_equal(cw_trace_between(&file[3], &file[2]), 0);
+	assert_int_equal(cw_trace_before(all + 1, 3, 0, &by, &drop), CW_TRACE_ABSENT);
+	file[3].n_drops = 1000; /* more than are told */
+	file[3].drop[CW_TRACE_DROPS_MAX - 1].last[0] = 1;
+	assert_int_equal(cw_trace_before(all + 1, 3, 0, &by, &drop), CW_TRACE_DROPPED);
+	assert_int_equal(by, 2);
+	assert_int_equal(drop, CW_TRACE_DROPS_MAX - 1);
+}
+
 /* Only what is a trace under such a name is ever deleted. */
 static void test_not_ours(void **state)
 {
@@ -479,9 +506,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rotation),   cmocka_unit_test(test_carried),
 		cmocka_unit_test(test_budget),	   cmocka_unit_test(test_not_ours),
-		cmocka_unit_test(test_survey),	   cmocka_unit_test(test_keep),
-		cmocka_unit_test(test_keep_again), cmocka_unit_test(test_keep_is_fixed),
-		cmocka_unit_test(test_keep_is_small),
+		cmocka_unit_test(test_before),	   cmocka_unit_test(test_survey),
+		cmocka_unit_test(test_keep),	   cmocka_unit_test(test_keep_again),
+		cmocka_unit_test(test_keep_is_fixed), cmocka_unit_test(test_keep_is_small),
 	};
 
 	return cmocka_run_group_tests_name("segments", tests, set_up, tear_down);

@@ -22,6 +22,7 @@
 #include "trace/recorder.h"
 #include "trace/verify.h"
 #include "trace/zip.h"
+#include "traces.h"
 
 #define PATIENCE_MS 20000
 
@@ -176,7 +177,7 @@ static void wait_for_growth(const char *file, off_t from)
 static void write_trace(const char *file, unsigned int n)
 {
 	struct cw_recorder *r = start_at(file);
-	static const char policy[] = "version: 1\n";
+	static const char policy[] = "version: 1\nassets: {c: {kind: camera}}\n";
 	struct cw_event e;
 
 	assert_true(cw_recorder_policy(r, false, "p.yaml", policy, sizeof(policy) - 1));
@@ -249,8 +250,9 @@ static int memory_file(const void *p, size_t len, char name[64])
 	return fd;
 }
 
-/* Events that could be read, in order; what was said about the rest. */
-static unsigned int read_all(const char *file, size_t limit, struct told *ret_told)
+/* Events of a time that could be read, in order; what was said about the rest. */
+static unsigned int read_range(const char *file, size_t limit, uint64_t since, uint64_t until,
+			       struct told *ret_told)
 {
 	struct cw_trace_reader *r = NULL;
 	struct cw_trace_policy policy;
@@ -266,16 +268,27 @@ static unsigned int read_all(const char *file, size_t limit, struct told *ret_to
 		ret_told->n++;
 		return 0;
 	}
+	if (since || until)
+		cw_trace_reader_range(r, since, until);
 	while ((got = cw_trace_reader_next(r, &e, &policy)) > 0) {
 		if (got == 2)
 			continue;
 		fill(&expected, e.seq);
+		if (cw_trace_reader_head(r)->damaged) {
+			expected.boot_id = e.boot_id;
+			expected.hub = e.hub;
+		}
 		assert_same(&expected, &e);
 		n++;
 	}
 	assert_int_equal(got, 0);
 	cw_trace_reader_free(r);
 	return n;
+}
+
+static unsigned int read_all(const char *file, size_t limit, struct told *ret_told)
+{
+	return read_range(file, limit, 0, 0, ret_told);
 }
 
 static bool is_proven(const char *file, size_t limit, const uint8_t *key, struct told *ret_told)
@@ -571,6 +584,32 @@ static void test_whole(void **state)
 	unlink(path);
 }
 
+/* How many lines a verb writes to standard error for this trace. */
+static unsigned int lines_said(char *name)
+{
+	struct cw_traces_config c = { .verb = "test", .paths = &name, .n = 1,
+				      .until_ns = UINT64_MAX };
+	struct cw_traces *t = NULL;
+	const struct cw_event *e;
+	unsigned int lines = 0;
+	char said[1024];
+	int fd = memfd_create("said", MFD_CLOEXEC), before = dup(STDERR_FILENO), status;
+	ssize_t len;
+
+	dup2(fd, STDERR_FILENO);
+	status = cw_traces_open(&c, &t);
+	while (!status && cw_traces_next(t, &e) == 1)
+		;
+	cw_traces_free(t);
+	dup2(before, STDERR_FILENO);
+	close(before);
+	len = pread(fd, said, sizeof(said), 0);
+	close(fd);
+	for (ssize_t at = 0; at < len; at++)
+		lines += said[at] == '\n';
+	return lines;
+}
+
 static void test_truncation(void **state)
 {
 	struct image i;
@@ -587,6 +626,7 @@ static void test_truncation(void **state)
 
 		assert_int_equal(ftruncate(fd, (off_t)len), 0);
 		n = read_all(name, i.len, &told);
+		assert_true(told.n);
 		/* Blocks: keys, policy and event 1, or each of its own; then one an event. */
 		for (unsigned int b = 0; b < i.n; b++) {
 			struct cw_trace_block_head h;
@@ -595,10 +635,13 @@ static void test_truncation(void **state)
 			whole += i.at[b + 1] <= len ? h.events : 0;
 		}
 		assert_int_equal(n, len < CW_TRACE_HEAD_SIZE ? 0 : whole);
+		/* Of blocks that are passed over, too, and in the words of each verb. */
+		read_range(name, i.len, 1, 2, &told);
+		assert_true(told.n);
+		assert_int_equal(lines_said(name), 1);
 		assert_false(is_proven(name, i.len, NULL, &told));
-		assert_true(told.n || len < CW_TRACE_HEAD_SIZE);
-		if (len >= CW_TRACE_HEAD_SIZE)
-			assert_true(told.faults[CW_TRACE_TORN] || told.faults[CW_TRACE_DAMAGED]);
+		assert_int_equal(told.n, len >= CW_TRACE_HEAD_SIZE);
+		assert_int_equal(told.faults[CW_TRACE_TORN], told.n);
 	}
 	close(fd);
 	free(i.p);
@@ -610,6 +653,7 @@ static void test_flips(void **state)
 	struct image i;
 	struct told told;
 	char name[64];
+	unsigned int n;
 	int fd;
 
 	(void)state;
@@ -621,9 +665,12 @@ static void test_flips(void **state)
 			uint8_t c = i.p[at] ^ (uint8_t)(1 << bit);
 
 			assert_int_equal(pwrite(fd, &c, 1, (off_t)at), 1);
-			assert_true(read_all(name, i.len, &told) <= 3);
+			/* Behind magic and version, the header takes no event with it. */
+			n = read_all(name, i.len, &told);
+			assert_true(told.n);
+			assert_true(at < 10 ? !n : at < CW_TRACE_HEAD_SIZE ? n == 3 : n <= 3);
 			assert_false(is_proven(name, i.len, NULL, &told));
-			assert_true(told.n || at < CW_TRACE_HEAD_SIZE);
+			assert_true(told.n || at < 10);
 			/* Named where it is: in this block, or where the footer should be. */
 			if (told.n && told.first > at)
 				fail_msg("byte %zu: told of %llu: %s", at,
@@ -786,6 +833,106 @@ static void test_forged_seal(void **state)
 	unlink(path);
 }
 
+/* Bytes of header and footer that mean nothing yet are what was written, too. */
+static void test_zeros(void **state)
+{
+	struct image i;
+	struct told told;
+	uint8_t *footer;
+
+	(void)state;
+	write_trace(path, 3);
+	load(path, &i);
+	i.p[250] = 1;
+	memset(i.p + 20, 0, 4);
+	cw_put_le(i.p + 20, cw_zip_crc(i.p, CW_TRACE_HEAD_SIZE), 4);
+	assert_false(image_is_proven(&i, NULL, &told));
+	assert_int_equal(told.first, i.at[0]);
+	i.p[250] = 0;
+	memset(i.p + 20, 0, 4);
+	cw_put_le(i.p + 20, cw_zip_crc(i.p, CW_TRACE_HEAD_SIZE), 4);
+	assert_true(image_is_proven(&i, NULL, &told));
+	footer = i.p + i.at[i.n];
+	footer[25] = 1;
+	cw_put_le(footer + 28, cw_zip_crc(footer, 28), 4);
+	assert_false(image_is_proven(&i, NULL, &told));
+	assert_int_equal(told.first, i.len);
+	free(i.p);
+	unlink(path);
+}
+
+/* No hash covers the header of the last seal. */
+static void test_last_seal(void **state)
+{
+	struct cw_trace_block_head h, was;
+	struct image i;
+	struct told told;
+	unsigned int b;
+
+	(void)state;
+	write_trace(path, 3);
+	load(path, &i);
+	b = find_block(&i, CW_TRACE_BLOCK_SEAL);
+	assert_int_equal(b, i.n - 1);
+	assert_int_equal(cw_trace_block_head_get(i.p + i.at[b], &was), 0);
+	for (unsigned int field = 0; field < 8; field++) {
+		h = was;
+		switch (field) {
+		case 0: h.boot_min--; break;
+		case 1: h.boot_max++; break;
+		case 2: h.wall_min--; break;
+		case 3: h.wall_max++; break;
+		case 4: h.seq_first++; break;
+		case 5: h.seq_last++; break;
+		case 6: h.events++; break;
+		case 7: h.flags ^= 4; break;
+		}
+		cw_trace_block_head_put(&h, i.p + i.at[b]);
+		assert_false(image_is_proven(&i, NULL, &told));
+		assert_int_equal(told.first, i.at[b]);
+	}
+	free(i.p);
+	unlink(path);
+}
+
+/* Ends before the end, and whatever comes behind it. */
+static void test_behind_the_end(void **state)
+{
+	struct image i;
+	struct told told;
+	char name[64];
+	size_t end;
+	int fd;
+
+	(void)state;
+	write_trace(path, 3);
+	load(path, &i);
+	end = i.len;
+	for (unsigned int n = 1; n < 4; n++) {
+		memcpy(i.p + end + (n - 1) * CW_TRACE_FOOTER_SIZE, i.p + i.at[i.n],
+		       CW_TRACE_FOOTER_SIZE);
+		for (i.len = end + (n - 1) * CW_TRACE_FOOTER_SIZE + 1;
+		     i.len <= end + n * CW_TRACE_FOOTER_SIZE; i.len++) {
+			assert_false(image_is_proven(&i, NULL, &told));
+			assert_int_equal(told.first, end);
+			assert_true(told.faults[CW_TRACE_DAMAGED]);
+		}
+	}
+	/* One between two blocks: they are read, and it is told. */
+	i.len = end;
+	memmove(i.p + i.at[2] + CW_TRACE_FOOTER_SIZE, i.p + i.at[2], end - i.at[2]);
+	memcpy(i.p + i.at[2], i.p + end, CW_TRACE_FOOTER_SIZE);
+	i.len += CW_TRACE_FOOTER_SIZE;
+	fd = memory_file(i.p, i.len, name);
+	assert_int_equal(read_all(name, i.len, &told), 3);
+	assert_int_equal(told.first, i.at[2] + CW_TRACE_FOOTER_SIZE);
+	assert_int_equal(read_range(name, i.len, 1, UINT64_MAX, &told), 3);
+	assert_int_equal(told.first, i.at[2] + CW_TRACE_FOOTER_SIZE);
+	close(fd);
+	free(i.p);
+	unlink(path);
+}
+
 /* Somebody seals the blocks anew, with the keys of a later start of the same hub. */
 static void test_stolen_keys(void **state)
 {
@@ -886,10 +1033,44 @@ static void test_range(void **state)
 		/* The block of the policy comes along, alone or with the first event. */
 		assert_int_equal(seqs & ~2ULL, 1 << 4 | 1 << 5);
 		assert_int_equal(policies, 1);
-		assert_int_equal(told.n, 0);
+		assert_int_equal(told.n, !footer);
 		cw_trace_reader_free(r);
 		close(fd);
 	}
+	free(i.p);
+	unlink(path);
+}
+
+/* An index that says another time of every block, all checksums right: verify tells. */
+static void test_forged_index(void **state)
+{
+	struct cw_trace_block_head h;
+	struct image i;
+	struct told told;
+	uint8_t raw[4096];
+	uLongf len = sizeof(raw);
+	unsigned int b;
+	char name[64];
+	int fd;
+
+	(void)state;
+	write_trace(path, 9);
+	load(path, &i);
+	b = find_block(&i, CW_TRACE_BLOCK_INDEX);
+	unpack_block(&i, b, raw, &len);
+	for (size_t at = 0; at < len; at += 48) {
+		cw_put_le(raw + at + 24, 5, 8);
+		cw_put_le(raw + at + 32, 4, 8);
+	}
+	replace_block(&i, b, raw, len);
+	assert_int_equal(cw_trace_block_head_get(i.p + i.at[b], &h), 0);
+	h.wall_min = 4;
+	h.wall_max = 5;
+	cw_trace_block_head_put(&h, i.p + i.at[b]);
+	fd = memory_file(i.p, i.len, name);
+	assert_false(is_proven(name, i.len, NULL, &told));
+	assert_int_equal(told.first, i.at[b]);
+	close(fd);
 	free(i.p);
 	unlink(path);
 }
@@ -1109,9 +1290,13 @@ int main(void)
 		cmocka_unit_test(test_reordering),
 		cmocka_unit_test(test_splicing),
 		cmocka_unit_test(test_forged_seal),
+		cmocka_unit_test(test_zeros),
+		cmocka_unit_test(test_last_seal),
+		cmocka_unit_test(test_behind_the_end),
 		cmocka_unit_test(test_stolen_keys),
 		cmocka_unit_test(test_pipe),
 		cmocka_unit_test(test_range),
+		cmocka_unit_test(test_forged_index),
 		cmocka_unit_test(test_newer),
 		cmocka_unit_test(test_malformed_content),
 		cmocka_unit_test(test_keys),

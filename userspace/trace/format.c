@@ -15,7 +15,7 @@ enum {
 	B_HEAD_CRC = 124,
 };
 
-enum { F_INDEX = 8, F_SEAL = 16, F_CRC = 28 };
+enum { F_INDEX = 8, F_SEAL = 16, F_REST = 24, F_CRC = 28 };
 
 static void put_text(uint8_t *out, const char *s, size_t size)
 {
@@ -58,11 +58,13 @@ int cw_trace_head_get(const uint8_t in[CW_TRACE_HEAD_SIZE], struct cw_trace_head
 		return -EBADMSG;
 	memcpy(copy, in, sizeof(copy));
 	memset(copy + H_CRC, 0, 4);
-	if (cw_zip_crc(copy, sizeof(copy)) != cw_get_le(in + H_CRC, 4))
-		return -EBADMSG;
+	h.damaged = cw_zip_crc(copy, sizeof(copy)) != cw_get_le(in + H_CRC, 4);
 	h.major = (uint16_t)cw_get_le(in + H_MAJOR, 2);
 	h.minor = (uint16_t)cw_get_le(in + H_MINOR, 2);
-	if (h.major != CW_TRACE_MAJOR || cw_get_le(in + H_SIZE, 4) != CW_TRACE_HEAD_SIZE) {
+	if (h.damaged && h.major != CW_TRACE_MAJOR)
+		return -EBADMSG;
+	if (!h.damaged && (h.major != CW_TRACE_MAJOR ||
+			   cw_get_le(in + H_SIZE, 4) != CW_TRACE_HEAD_SIZE)) {
 		ret_head->major = h.major;
 		return -ENOTSUP;
 	}
@@ -147,5 +149,6 @@ int cw_trace_footer_get(const uint8_t in[CW_TRACE_FOOTER_SIZE], struct cw_trace_
 		return -EBADMSG;
 	ret_footer->index = cw_get_le(in + F_INDEX, 8);
 	ret_footer->seal = cw_get_le(in + F_SEAL, 8);
+	ret_footer->rest = (uint32_t)cw_get_le(in + F_REST, 4);
 	return 0;
 }

@@ -63,6 +63,7 @@ enum cw_trace_policy_how { CW_TRACE_POLICY_START, CW_TRACE_POLICY_RELOAD, CW_TRA
 
 struct cw_trace_head {
 	uint16_t major, minor;
+	bool damaged; /* the checksum is wrong: so may be anything else. Of reading only */
 	uint32_t flags;
 	uint64_t wall_ns, boot_ns; /* when the file was begun */
 	char boot_id[40];
@@ -87,10 +88,14 @@ struct cw_trace_block_head {
 struct cw_trace_footer {
 	uint64_t index; /* offset of the last index block, 0: none */
 	uint64_t seal;	/* offset of the last seal, 0: none */
+	uint32_t rest;	/* 0 in this version. Of reading only */
 };
 
 void cw_trace_head_put(const struct cw_trace_head *h, uint8_t out[CW_TRACE_HEAD_SIZE]);
-/* -EBADMSG: not a trace or damaged; -ENOTSUP: of a later major version (ret_head->major is set). */
+/*
+ * -EBADMSG: not a trace, or damaged where that is said; -ENOTSUP: of a later major version
+ * (ret_head->major is set). A wrong checksum alone is no error.
+ */
 int cw_trace_head_get(const uint8_t in[CW_TRACE_HEAD_SIZE], struct cw_trace_head *ret_head);
 void cw_trace_block_head_put(const struct cw_trace_block_head *h,
 			     uint8_t out[CW_TRACE_BLOCK_SIZE]);

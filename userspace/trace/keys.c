@@ -406,7 +406,7 @@ int cw_trace_keys_seal(struct cw_trace_keys *k, struct cw_trace_seal *s)
 
 /* ---- public keys ---- */
 
-static bool read_hex(const char *s, uint8_t ret_key[CW_TRACE_KEY])
+bool cw_trace_key_read_hex(const char *s, uint8_t ret_key[CW_TRACE_KEY])
 {
 	if (strlen(s) != 2 * CW_TRACE_KEY || strspn(s, "0123456789abcdefABCDEF") != strlen(s))
 		return false;
@@ -424,7 +424,7 @@ int cw_trace_key_read(const char *from, uint8_t ret_key[CW_TRACE_KEY])
 	EVP_PKEY *key;
 	int r = -EINVAL;
 
-	if (read_hex(from, ret_key))
+	if (cw_trace_key_read_hex(from, ret_key))
 		return 0;
 	f = fopen(from, "re");
 	if (!f)

@@ -62,5 +62,7 @@ int cw_trace_keys_seal(struct cw_trace_keys *k, struct cw_trace_seal *s);
 
 /* A public key, from a PEM file or 64 hexadecimal digits. -EINVAL: it is neither. */
 int cw_trace_key_read(const char *file_or_hex, uint8_t ret_key[CW_TRACE_KEY]);
+/* From 64 hexadecimal digits only: what stands in a trace names no file to open. */
+bool cw_trace_key_read_hex(const char *hex, uint8_t ret_key[CW_TRACE_KEY]);
 
 #endif

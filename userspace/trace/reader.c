@@ -22,17 +22,19 @@ struct cw_trace_reader {
 	cw_trace_problem_fn *problem;
 	void *ctx;
 	struct cw_trace_head head;
+	uint8_t head_bytes[CW_TRACE_HEAD_SIZE];
 
 	uint8_t *window; /* bytes [base, base + n) of the file */
 	size_t n, cap;
 	uint64_t base;
 
 	uint64_t at;	   /* of the next block */
+	uint64_t last_at;  /* of the last one */
 	uint64_t done;	   /* behind the last block of events that was read */
 	uint64_t sequence; /* of the last block, 0: none */
 	uint64_t wall_ns;
 	bool jumped; /* the next block need not follow the last */
-	bool has_footer;
+	bool has_footer, told_end;
 	struct cw_trace_footer footer;
 
 	struct cw_trace_decoder *decoder;
@@ -185,6 +187,7 @@ static int leave_damage(struct cw_trace_reader *r, const uint8_t *p, size_t n)
 		r->at = next;
 		return 1;
 	}
+	r->told_end = true;
 	tell(r, n < CW_TRACE_BLOCK_SIZE ? CW_TRACE_TORN : CW_TRACE_DAMAGED, r->at, 0,
 	     n < CW_TRACE_BLOCK_SIZE ? "the file ends within the header of a block" :
 				       "the rest of the file is no block");
@@ -203,7 +206,30 @@ static void check_order(struct cw_trace_reader *r, const struct cw_trace_block_h
 		tell(r, CW_TRACE_MISSING, r->at, h->sequence, what);
 	}
 	r->sequence = h->sequence;
+	r->last_at = r->at;
 	r->jumped = false;
+}
+
+/* Reads at an offset past the window, which stays where it is. */
+static bool read_at(const struct cw_trace_reader *r, uint64_t offset, void *out, size_t len)
+{
+	offset += r->start;
+	return offset <= INT64_MAX && pread(r->fd, out, len, (off_t)offset) == (ssize_t)len;
+}
+
+/* No byte is at r->at: is that the end as a writer makes it? */
+static void check_end(struct cw_trace_reader *r)
+{
+	uint8_t before;
+
+	if (r->has_footer || r->told_end)
+		return;
+	r->told_end = true;
+	if (r->seekable ? !read_at(r, r->at - 1, &before, 1) : r->at > r->base + r->n)
+		tell(r, CW_TRACE_TORN, r->last_at, r->sequence, "the file ends within this block");
+	else
+		tell(r, CW_TRACE_TORN, r->at, 0, "the end is missing: power cut, kill or "
+		     "truncation, or this is still being written");
 }
 
 /* The header of the block at r->at; 1, 0: the end. */
@@ -215,8 +241,14 @@ static int next_header(struct cw_trace_reader *r, struct cw_trace_block_head *re
 
 		if (r->failed)
 			return -EIO;
-		if (!n)
+		if (!n) {
+			check_end(r);
 			return 0;
+		}
+		if (r->has_footer) {
+			tell(r, CW_TRACE_DAMAGED, r->at, 0, "something stands behind the end");
+			r->has_footer = false;
+		}
 		if (n == CW_TRACE_BLOCK_SIZE && !cw_trace_block_head_get(p, ret_head))
 			return 1;
 		if (!leave_damage(r, p, n))
@@ -236,6 +268,7 @@ int cw_trace_reader_block(struct cw_trace_reader *r, struct cw_trace_view *ret_v
 	check_order(r, &h);
 	len = CW_TRACE_BLOCK_SIZE + h.packed;
 	if (view(r, r->at, len, &p) < len) {
+		r->told_end = true;
 		tell(r, CW_TRACE_TORN, r->at, h.sequence, "the file ends within this block");
 		r->at = r->base + r->n;
 		return r->failed ? -EIO : 0;
@@ -272,10 +305,11 @@ bool cw_trace_reader_footer(const struct cw_trace_reader *r, struct cw_trace_foo
 
 /* ---- the index ---- */
 
+/* Times that contradict each other tell nothing. */
 static bool is_wanted(const struct cw_trace_reader *r, uint64_t wall_min, uint64_t wall_max,
 		      uint32_t flags)
 {
-	return (flags & CW_TRACE_HAS_POLICY) ||
+	return (flags & CW_TRACE_HAS_POLICY) || wall_min > wall_max ||
 	       (cw_is_before(wall_min, r->until_ns) && wall_max >= r->since_ns);
 }
 
@@ -285,13 +319,6 @@ static void drop_index(struct cw_trace_reader *r)
 	free(r->wanted);
 	r->indexes = r->wanted = NULL;
 	r->n_indexes = r->next_index = r->n_wanted = r->next_wanted = 0;
-}
-
-/* Reads at an offset past the window, which stays where it is. */
-static bool read_at(const struct cw_trace_reader *r, uint64_t offset, void *out, size_t len)
-{
-	offset += r->start;
-	return offset <= INT64_MAX && pread(r->fd, out, len, (off_t)offset) == (ssize_t)len;
 }
 
 /* From the footer back: the index blocks that have something wanted. False: there is no index. */
@@ -500,6 +527,11 @@ const struct cw_trace_head *cw_trace_reader_head(const struct cw_trace_reader *r
 	return &r->head;
 }
 
+const uint8_t *cw_trace_reader_head_bytes(const struct cw_trace_reader *r)
+{
+	return r->head_bytes;
+}
+
 uint64_t cw_trace_reader_at(const struct cw_trace_reader *r, uint64_t *ret_size)
 {
 	*ret_size = r->size;
@@ -549,7 +581,11 @@ static int read_head(struct cw_trace_reader *r)
 	e = cw_trace_head_get(p, &r->head);
 	if (e)
 		return e;
+	memcpy(r->head_bytes, p, CW_TRACE_HEAD_SIZE);
 	r->at = r->done = CW_TRACE_HEAD_SIZE;
+	if (r->head.damaged)
+		tell(r, CW_TRACE_DAMAGED, 0, 0, "the header of the file is damaged: what it says "
+		     "of hub, boot and time may be wrong");
 	if (r->head.minor > CW_TRACE_MINOR)
 		tell(r, CW_TRACE_NEWER, 0, 0,
 		     "this trace was written by a later version of camwarden; what is not known "
@@ -585,14 +621,13 @@ int cw_trace_reader_open(const char *path, cw_trace_problem_fn *problem, void *c
 int cw_trace_last_hash(const char *path, uint8_t ret_hash[CW_TRACE_HASH])
 {
 	struct cw_trace_reader *r = NULL;
-	uint8_t head[CW_TRACE_HEAD_SIZE];
 	struct cw_trace_view v;
 	int e = cw_trace_reader_open(path, NULL, NULL, &r);
 
 	if (e)
 		return e;
-	cw_trace_head_put(&r->head, head);
-	if (EVP_Digest(head, sizeof(head), ret_hash, NULL, EVP_sha256(), NULL) != 1)
+	if (EVP_Digest(r->head_bytes, sizeof(r->head_bytes), ret_hash, NULL, EVP_sha256(),
+		       NULL) != 1)
 		e = -EIO;
 	while (!e && cw_trace_reader_block(r, &v) == 1)
 		if (v.whole &&
@@ -628,8 +663,12 @@ int cw_trace_survey(const char *path, struct cw_trace_survey *ret_survey)
 	size_t len = CW_TRACE_HEAD_SIZE;
 	int e = cw_trace_reader_open(path, NULL, NULL, &r);
 
-	if (e)
+	if (!e && r->head.damaged) /* nobody may delete it for what may be wrong */
+		e = -EBADMSG;
+	if (e) {
+		cw_trace_reader_free(r);
 		return e;
+	}
 	s.head = r->head;
 	s.bytes = r->size;
 	while (read_at(r, at, t, sizeof(t)) && !cw_trace_block_head_get(t, &h) &&

@@ -12,7 +12,7 @@
 struct cw_trace_reader;
 
 enum cw_trace_fault {
-	CW_TRACE_TORN,	    /* the file ends within a block: power cut, kill, truncation */
+	CW_TRACE_TORN,	    /* the file ends too early: power cut, kill, truncation; or it grows */
 	CW_TRACE_DAMAGED,   /* bytes are not what was written */
 	CW_TRACE_MISSING,   /* blocks are not there, or not in their order */
 	CW_TRACE_NEWER,	    /* of a later version; what is known of it is read */
@@ -31,13 +31,15 @@ typedef void cw_trace_problem_fn(void *ctx, const struct cw_trace_problem *p);
 
 /*
  * `path` "-": standard input, from where it stands; if it is a file, it stays there and can be
- * read again. -EBADMSG: not a trace, or its head is damaged; -ENOTSUP: of a later major version.
- * `problem` is called while reading.
+ * read again. -EBADMSG: not a trace, or not to be known as one; -ENOTSUP: of a later major version.
+ * `problem` is called while opening and reading.
  */
 int cw_trace_reader_open(const char *path, cw_trace_problem_fn *problem, void *ctx,
 			 struct cw_trace_reader **ret_reader);
 void cw_trace_reader_free(struct cw_trace_reader *r);
 const struct cw_trace_head *cw_trace_reader_head(const struct cw_trace_reader *r);
+/* As in the file, CW_TRACE_HEAD_SIZE: what the first block's hash is of. */
+const uint8_t *cw_trace_reader_head_bytes(const struct cw_trace_reader *r);
 /* How far it is, and the whole length (0: not known). */
 uint64_t cw_trace_reader_at(const struct cw_trace_reader *r, uint64_t *ret_size);
 

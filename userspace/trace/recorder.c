@@ -4,6 +4,9 @@
  * behind those, if any is left, is being filled. The caller fills under the lock; the thread closes
  * the block being filled when it is old or urgent, and reads closed blocks without the lock.
  *
+ * A block that is closed because it is full is synced with one that is closed for its age or for a
+ * flag, and no later than it would have been closed for its age.
+ *
  * Only the thread touches the file. A failed write is tried again where it stopped; what is in the
  * file always is whole blocks and at most one that is torn.
  */
@@ -63,9 +66,15 @@ struct cw_recorder {
 	pthread_cond_t wake, ended, written;
 	struct cw_trace_block pool[POOL];
 	struct cw_trace_policy_copy *policy[POOL]; /* the last in each block; NULL: none */
+	struct due {
+		uint64_t begun_at;
+		bool sync; /* as soon as it is written */
+	} due[POOL];
 	unsigned int first, ready;
 	bool begun;	     /* the block being filled was reset */
 	uint64_t begun_at;   /* and when something came into it; 0: nothing */
+	uint64_t unsynced;   /* begun_at of the first block that is written only; 0: none */
+	uint64_t unsynced_events;
 	bool urgent;
 	bool flagged;	      /* the next block is to say so: that of the event is closed */
 	bool write_out;	      /* what is held goes to the file */
@@ -507,11 +516,14 @@ static int next_segment(struct cw_recorder *r)
 /* ---- the thread ---- */
 
 /* The block being filled waits to be written from now on. With the lock held. */
-static void close_block(struct cw_recorder *r)
+static void close_block(struct cw_recorder *r, bool sync)
 {
+	unsigned int i = (r->first + r->ready) % POOL;
+
 	if (r->flagged)
-		r->pool[(r->first + r->ready) % POOL].flags |= CW_TRACE_HAS_FLAG;
-	r->flagged = false;
+		r->pool[i].flags |= CW_TRACE_HAS_FLAG;
+	r->due[i] = (struct due){ r->begun_at, sync || r->urgent };
+	r->flagged = r->urgent = false;
 	r->block++;
 	r->ready++;
 	r->begun = false;
@@ -564,10 +576,26 @@ static uint64_t flush_time(const struct cw_recorder *r)
 								      HOLD_FLUSH_NS);
 }
 
+/* Something that was taken is not on the disk yet. With the lock held. */
+static bool is_pending(const struct cw_recorder *r)
+{
+	return r->ready || r->begun_at || r->unsynced;
+}
+
+/* With the lock held. */
+static bool sync_is_due(const struct cw_recorder *r)
+{
+	if (!r->unsynced)
+		return false;
+	return (r->urgent && !r->ready && !r->begun_at) || now_ns() >= r->unsynced + FLUSH_NS;
+}
+
 static void wait_for_work(struct cw_recorder *r)
 {
 	uint64_t until = flush_time(r);
 
+	if (r->unsynced && r->unsynced + FLUSH_NS < until)
+		until = r->unsynced + FLUSH_NS;
 	if (r->keys && r->unsealed && r->unsealed_since + SEAL_NS < until)
 		until = r->unsealed_since + SEAL_NS;
 	if (until == UINT64_MAX)
@@ -576,11 +604,34 @@ static void wait_for_work(struct cw_recorder *r)
 		wait_until(r, until);
 }
 
+/* With the lock held again after a sync. */
+static void note_synced(struct cw_recorder *r)
+{
+	r->unsynced = r->unsynced_events = 0;
+	r->synced_at = now_ns();
+}
+
+/* As write_oldest(), for what is written. */
+static int sync_now(struct cw_recorder *r)
+{
+	int e;
+
+	pthread_mutex_unlock(&r->lock);
+	e = sync_file(r);
+	pthread_mutex_lock(&r->lock);
+	if (!e)
+		note_synced(r);
+	pthread_cond_signal(&r->written);
+	return e;
+}
+
 /* One block. Called and returns with the lock held, and lets go of it in between. */
 static int write_oldest(struct cw_recorder *r)
 {
 	struct cw_trace_block *b = &r->pool[r->first];
 	struct cw_trace_policy_copy *policy = r->policy[r->first];
+	struct due due = r->due[r->first];
+	bool synced = due.sync || r->config.keep_ns;
 	int e;
 
 	r->policy[r->first] = NULL;
@@ -589,17 +640,23 @@ static int write_oldest(struct cw_recorder *r)
 		e = hold_events(r, b, &policy);
 	} else {
 		e = write_events(r, b);
-		if (!e)
+		if (!e && due.sync)
 			e = sync_file(r);
 		set_in_force(r, policy);
 		policy = NULL;
-		if (!e && segment_is_due(r))
+		if (!e && segment_is_due(r)) {
 			e = next_segment(r);
+			synced = true;
+		}
 	}
 	free(policy);
 	pthread_mutex_lock(&r->lock);
-	r->synced_at = now_ns();
 	if (!e) {
+		if (!r->unsynced)
+			r->unsynced = due.begun_at;
+		r->unsynced_events += b->events;
+		if (synced)
+			note_synced(r);
 		r->first = (r->first + 1) % POOL;
 		r->ready--;
 	}
@@ -633,7 +690,8 @@ static int write_out(struct cw_recorder *r)
 		r->short_of = shortage;
 		note_told(r);
 	}
-	r->synced_at = now_ns();
+	if (!e)
+		note_synced(r);
 	r->writing_out = false;
 	pthread_cond_signal(&r->written);
 	return e;
@@ -648,6 +706,8 @@ static int seal_now(struct cw_recorder *r, bool last)
 	if (!e)
 		e = sync_file(r);
 	pthread_mutex_lock(&r->lock);
+	if (!e)
+		note_synced(r);
 	return e;
 }
 
@@ -657,11 +717,12 @@ static void work(struct cw_recorder *r)
 
 	/* An error comes back only when the time of close is over. */
 	while (!e) {
-		if (r->ready < POOL && now_ns() >= flush_time(r)) {
-			r->urgent = false;
-			close_block(r);
-		}
-		if (r->ready)
+		r->urgent = r->urgent && is_pending(r);
+		if (r->ready < POOL && now_ns() >= flush_time(r))
+			close_block(r, true);
+		if (sync_is_due(r))
+			e = sync_now(r);
+		else if (r->ready)
 			e = write_oldest(r);
 		else if (r->write_out && !r->urgent)
 			e = write_out(r);
@@ -870,7 +931,7 @@ static struct cw_trace_block *filling(struct cw_recorder *r)
 	struct cw_trace_block *b;
 
 	if (r->begun && cw_trace_block_is_full(&r->pool[(r->first + r->ready) % POOL])) {
-		close_block(r);
+		close_block(r, false);
 		pthread_cond_signal(&r->wake);
 	}
 	if (r->ready == POOL)
@@ -897,7 +958,7 @@ static int add_event(struct cw_recorder *r, const struct cw_event *e)
 
 	if (error && b && b->raw.len) {
 		/* Large as it is, it may fit into a block of its own. */
-		close_block(r);
+		close_block(r, false);
 		pthread_cond_signal(&r->wake);
 		b = filling(r);
 		error = b ? cw_trace_block_add_event(b, r->interner, e) : -ENOSPC;
@@ -953,7 +1014,7 @@ bool cw_recorder_policy(struct cw_recorder *r, bool reload, const char *name, co
 void cw_recorder_urgent(struct cw_recorder *r, bool flagged)
 {
 	pthread_mutex_lock(&r->lock);
-	r->urgent = r->urgent || r->begun_at;
+	r->urgent = is_pending(r);
 	r->write_out = r->config.keep_ns;
 	/* If the event's block is closed already, the next one says it: one too many, if any. */
 	if (flagged && r->last == r->block && r->begun)
@@ -972,12 +1033,11 @@ void cw_recorder_flush(struct cw_recorder *r, unsigned int timeout_ms)
 	int e = 0;
 
 	pthread_mutex_lock(&r->lock);
-	r->urgent = r->urgent || r->begun_at;
+	r->urgent = is_pending(r);
 	r->write_out = r->config.keep_ns;
 	r->synced_at = 0; /* not after a pause, as in a flood */
 	pthread_cond_signal(&r->wake);
-	while ((r->ready || r->begun_at || r->write_out || r->writing_out) && !r->error &&
-	       !e)
+	while ((is_pending(r) || r->write_out || r->writing_out) && !r->error && !e)
 		e = pthread_cond_timedwait(&r->written, &r->lock, &t);
 	pthread_mutex_unlock(&r->lock);
 }
@@ -1041,7 +1101,7 @@ int cw_recorder_error(const struct cw_recorder *r)
 /* Events that were taken and not written. With the lock held. */
 static uint64_t count_waiting(const struct cw_recorder *r)
 {
-	uint64_t events = r->loss.events;
+	uint64_t events = r->loss.events + r->unsynced_events;
 
 	for (unsigned int i = 0; i < r->ready; i++)
 		events += r->pool[(r->first + i) % POOL].events;

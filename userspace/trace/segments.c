@@ -51,8 +51,8 @@ static int move_aside(const char *path, const struct stat *st, struct cw_buf *no
 	char name[4200], stamp[32];
 	struct cw_trace_head head;
 	struct tm tm;
-	time_t s = read_head(path, &head) ? st->st_mtime :
-					    (time_t)(head.wall_ns / CW_NSEC_PER_SEC);
+	time_t s = read_head(path, &head) || head.damaged ?
+			   st->st_mtime : (time_t)(head.wall_ns / CW_NSEC_PER_SEC);
 	int e = -EEXIST;
 
 	gmtime_r(&s, &tm);
@@ -95,7 +95,7 @@ int cw_trace_last_of(const char *path, const char *fresh, uint8_t ret_last[CW_TR
 	struct stat st;
 
 	/* Killed between the two names of cw_trace_put_in_place(): that is done first. */
-	if (access(path, F_OK) && !read_head(fresh, &head) &&
+	if (access(path, F_OK) && !read_head(fresh, &head) && !head.damaged &&
 	    memcmp(head.previous, none, sizeof(none)) && rename(fresh, path))
 		return -errno;
 	if (stat(path, &st))

@@ -104,6 +104,17 @@ static const char *judge_seal(const struct verify *v, const struct cw_trace_seal
 	return NULL;
 }
 
+/* No later block has the hash of the last seal's header: that holds nothing which is not known. */
+static bool has_plain_head(const struct verify *v, const struct cw_trace_seal *s)
+{
+	const struct cw_trace_block_head *h = &v->view->head;
+
+	return v->report->head.minor > CW_TRACE_MINOR ||
+	       (h->raw == CW_TRACE_SEAL_SIZE && !h->events && !h->flags && !h->seq_first &&
+		!h->seq_last && h->boot_min == s->boot_ns && h->boot_max == s->boot_ns &&
+		h->wall_min == s->wall_ns && h->wall_max == s->wall_ns);
+}
+
 static void take_seal(struct verify *v, const uint8_t *raw, size_t len)
 {
 	struct cw_trace_seal s;
@@ -117,6 +128,8 @@ static void take_seal(struct verify *v, const uint8_t *raw, size_t len)
 	wrong = judge_seal(v, &s);
 	if (wrong)
 		fault(v, CW_TRACE_MISSING, "%s", wrong);
+	else if (!has_plain_head(v, &s))
+		fault(v, CW_TRACE_DAMAGED, "the header of this block does not tell its seal");
 	/* One that its key made tells the next key, even if blocks before it are gone. */
 	if (!cw_trace_seal_is_signed(&s) || (v->knows_key && s.epoch == v->epoch &&
 					     memcmp(s.key, v->next_key, CW_TRACE_KEY)))
@@ -182,7 +195,6 @@ static void take_clock(struct verify *v, const struct cw_event *e)
 	v->clock_offset = offset;
 }
 
-/* Another file stands before it. */
 static bool goes_on(const struct cw_trace_report *t)
 {
 	static const uint8_t none[CW_TRACE_HASH];
@@ -218,18 +230,19 @@ static void take_gap(struct cw_trace_report *t, const struct cw_event *e)
 {
 	const struct cw_detail *d = cw_event_detail(e, "lost");
 	const char *last = text_of(e, "last_block");
-	uint64_t lost = d && d->type == CW_DETAIL_UINT ? d->u : 1;
+	uint64_t lost = d && d->type == CW_DETAIL_UINT ? d->u : 1, drop;
+	uint8_t hash[CW_TRACE_HASH];
 
 	t->gaps++;
 	cw_add_up(&t->lost, lost);
 	if (!lost || !last || !cw_streq(text_of(e, "class"), "rotation"))
 		return;
-	if (t->n_drops < CW_TRACE_DROPS_MAX &&
-	    !cw_trace_key_read(last, t->drop[t->n_drops].last)) { /* 64 digits like a key */
-		t->drop[t->n_drops].wall_ns = e->time_ns;
-		t->drop[t->n_drops].events = lost;
-	}
-	t->n_drops++;
+	if (!cw_trace_key_read_hex(last, hash)) /* 64 digits like a key */
+		return;
+	drop = t->n_drops++ % CW_TRACE_DROPS_MAX;
+	memcpy(t->drop[drop].last, hash, sizeof(hash));
+	t->drop[drop].wall_ns = e->time_ns;
+	t->drop[drop].events = lost;
 }
 
 static void take_event(struct verify *v, const struct cw_event *e)
@@ -241,6 +254,7 @@ static void take_event(struct verify *v, const struct cw_event *e)
 	take_clock(v, e);
 	t->wall_last = e->time_ns;
 	t->events++;
+	t->stopped = e->kind == CW_KIND_STOP;
 	switch (e->kind) {
 	case CW_KIND_GAP:
 		take_gap(t, e);
@@ -382,9 +396,11 @@ static void take_end(struct verify *v)
 
 	v->view = NULL;
 	t->no_seals = !v->epoch && !t->has_links;
-	if (!cw_trace_reader_footer(v->reader, &f)) {
-		fault(v, CW_TRACE_TORN, "the end is missing: power cut, kill or truncation");
-	} else if (f.index != v->index_offset || f.seal != v->seal_offset) {
+	if (!cw_trace_reader_footer(v->reader, &f))
+		return; /* the reader told */
+	if (f.rest && t->head.minor <= CW_TRACE_MINOR)
+		fault(v, CW_TRACE_DAMAGED, "the footer is not what a writer makes");
+	if (f.index != v->index_offset || f.seal != v->seal_offset) {
 		fault(v, CW_TRACE_DAMAGED, "the footer does not tell where index and seal are");
 	} else if (!t->no_seals && !v->seen_last) {
 		fault(v, CW_TRACE_MISSING, "the last seal is missing");
@@ -420,7 +436,6 @@ int cw_trace_verify(struct cw_trace_reader *r, cw_trace_problem_fn *problem, cw_
 		    void *ctx, const uint8_t *key, struct cw_trace_report *ret_report)
 {
 	struct verify *v = calloc(1, sizeof(*v));
-	uint8_t head[CW_TRACE_HEAD_SIZE];
 	int e;
 
 	if (!v)
@@ -434,8 +449,8 @@ int cw_trace_verify(struct cw_trace_reader *r, cw_trace_problem_fn *problem, cw_
 	v->key = key;
 	v->report = ret_report;
 	v->chain_known = true;
-	cw_trace_head_put(&ret_report->head, head);
-	e = EVP_Digest(head, sizeof(head), v->chain, NULL, EVP_sha256(), NULL) == 1 ? 0 : -EIO;
+	e = EVP_Digest(cw_trace_reader_head_bytes(r), CW_TRACE_HEAD_SIZE, v->chain, NULL,
+		       EVP_sha256(), NULL) == 1 ? 0 : -EIO;
 	if (!e)
 		e = cw_trace_unpacker_new(&v->unpacker);
 	if (!e)
@@ -449,4 +464,40 @@ bool cw_trace_is_proven(const struct cw_trace_report *t, unsigned int faults, bo
 {
 	return !faults && t->ended && t->seals && t->sealed_events == t->events &&
 	       (!has_key || t->key_found);
+}
+
+/* ---- several files ---- */
+
+static bool find_drop(const struct cw_trace_report *t, const uint8_t *last, unsigned int *ret_drop)
+{
+	for (unsigned int i = 0; i < t->n_drops && i < CW_TRACE_DROPS_MAX; i++)
+		if (!memcmp(t->drop[i].last, last, CW_TRACE_HASH)) {
+			*ret_drop = i;
+			return true;
+		}
+	return false;
+}
+
+int cw_trace_before(const struct cw_trace_report *const *reports, unsigned int n,
+		    unsigned int which, unsigned int *ret_by, unsigned int *ret_drop)
+{
+	const uint8_t *previous = reports[which]->head.previous;
+
+	if (!goes_on(reports[which]))
+		return CW_TRACE_FIRST;
+	for (unsigned int i = 0; i < n; i++)
+		if (i != which && !memcmp(reports[i]->last_hash, previous, CW_TRACE_HASH))
+			return (int)i;
+	for (unsigned int i = 0; i < n; i++)
+		if (find_drop(reports[i], previous, ret_drop)) {
+			*ret_by = i;
+			return CW_TRACE_DROPPED;
+		}
+	return CW_TRACE_ABSENT;
+}
+
+uint64_t cw_trace_between(const struct cw_trace_report *before, const struct cw_trace_report *t)
+{
+	return t->events && before->events && t->seq_first > before->seq_last ?
+		       t->seq_first - before->seq_last - 1 : 0;
 }

@@ -28,7 +28,7 @@ struct cw_trace_report {
 	} jump[CW_TRACE_JUMPS_MAX];
 
 	/* Files before this one of which it says that they were deleted for the budget. */
-	uint64_t n_drops; /* those beyond CW_TRACE_DROPS_MAX are counted only */
+	uint64_t n_drops; /* only the last CW_TRACE_DROPS_MAX of them stand below, in any order */
 	struct {
 		uint8_t last[CW_TRACE_HASH]; /* SHA-256 of the last block */
 		uint64_t wall_ns, events;
@@ -36,6 +36,7 @@ struct cw_trace_report {
 
 	uint64_t seals;	 /* valid ones */
 	bool ended;	 /* the last seal says so, and nothing but the footer follows */
+	bool stopped;	 /* its last event is that of a stop */
 	bool no_seals;	 /* the trace was written without keys */
 	uint64_t sealed_events, sealed_wall_ns; /* by the last valid seal */
 	uint8_t first_root[CW_TRACE_KEY]; /* the oldest key that the trace leads back to */
@@ -57,5 +58,18 @@ int cw_trace_verify(struct cw_trace_reader *r, cw_trace_problem_fn *problem, cw_
  * told, those of a later version apart.
  */
 bool cw_trace_is_proven(const struct cw_trace_report *t, unsigned int faults, bool has_key);
+
+#define CW_TRACE_FIRST	 (-1) /* it names none */
+#define CW_TRACE_ABSENT	 (-2) /* it is not here */
+#define CW_TRACE_DROPPED (-3) /* it was deleted for the budget, as one that is here says */
+
+/*
+ * Which of several stands before number `which`, by the chain, or one of the above. If it was
+ * dropped, *ret_by and *ret_drop are which one says so, and where.
+ */
+int cw_trace_before(const struct cw_trace_report *const *reports, unsigned int n,
+		    unsigned int which, unsigned int *ret_by, unsigned int *ret_drop);
+/* How many numbers of events were never recorded between a file and the one before it. */
+uint64_t cw_trace_between(const struct cw_trace_report *before, const struct cw_trace_report *t);
 
 #endif
