@@ -5,7 +5,7 @@
 # every capability falls by itself, to kprobes where nothing better is asked for, and on each rung
 # one access is one event.
 #
-# limit: 240
+# limit: 360
 # long
 
 exec env CW_HIDE_TYPES=yes CW_BOOTED=kprobe bash "$(dirname "$0")/vm-rungs.sh"

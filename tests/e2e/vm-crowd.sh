@@ -5,7 +5,7 @@
 # alone, and that is told.
 #
 # vm: --vivid none --no-sound
-# limit: 240
+# limit: 360
 # long
 
 # shellcheck disable=SC2016 # jq's own variables

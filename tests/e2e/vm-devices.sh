@@ -6,7 +6,7 @@
 # no microphone is not taken for one.
 #
 # vm: --vivid none --no-sound
-# limit: 300
+# limit: 450
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."

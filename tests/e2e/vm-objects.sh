@@ -6,7 +6,7 @@
 # stands in NOT_YET with the reason; whoever makes it seen takes its line out.
 #
 # vm: --disk 64
-# limit: 300
+# limit: 450
 # paired
 
 # shellcheck disable=SC2016 # jq's own variables
@@ -121,9 +121,10 @@ mounts() {
 	wait_event '.kind == "tamper" and .detail.state == "missing"' >/dev/null
 	umount /mnt
 	wait_event '.kind == "mount" and .asset.path == "/mnt" and .detail.what == "unmounted"' >/dev/null
-	mount -t tmpfs other /opt
-	umount /opt
-	[[ $(count_events '.kind == "mount" and .asset.path == "/opt"') == 0 ]]
+	mkdir -p /run/other
+	mount -t tmpfs other /run/other
+	umount /run/other
+	[[ $(count_events '.kind == "mount" and .asset.path == "/run/other"') == 0 ]]
 	none file 'select((.case | IN("mount-over", "mount-over-here")) and
 		(.mounts | any(.detail.what == "mounted") | not)) | {case, mounts}'
 }
@@ -339,7 +340,7 @@ modprobe loop
 mount -t ext4 "$(losetup -f --show "$IMAGE")" /mnt/image
 "$ATTACKS" --make /mnt/image/clip.mp4
 write_policy
-cw_start ${CW_RUNG:+--rung "$CW_RUNG"} --policy /run/policy.yaml || echo "# goes on, to show what fails"
+cw_start --policy /run/policy.yaml || echo "# goes on, to show what fails"
 # Not a scenario: the others look at what came of it, whichever are asked for. In shells of their own,
 # for who writes to a recording counts as having touched it.
 (attack camera /dev/video0 --all) || echo "# goes on, to show what fails"

@@ -6,7 +6,7 @@
 # client in another network, real login on a console, real cron, at, sudo, su and tmux.
 #
 # vm: --vivid none
-# limit: 300
+# limit: 450
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."

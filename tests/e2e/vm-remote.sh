@@ -6,7 +6,7 @@
 # loopback; and nothing that a process says of itself (name, arguments, number) hides who it is.
 #
 # vm: --vivid none --no-sound
-# limit: 300
+# limit: 450
 # paired
 
 set -euo pipefail
@@ -252,12 +252,13 @@ interpreter() {
 }
 
 no_file() {
-	local event
+	local event memfd_create=319
 
+	[[ $(uname -m) != aarch64 ]] || memfd_create=279
 	new_file memfd
 	# A program that never had a file: its image is in memory only.
 	ssh_as alice "perl -e '
-		my \$fd = syscall(319, my \$n = \"camera\", 0); open(my \$m, \">&=\", \$fd);
+		my \$fd = syscall($memfd_create, my \$n = \"camera\", 0); open(my \$m, \">&=\", \$fd);
 		open(my \$h, \"<\", \"/usr/bin/head\"); binmode \$h; local \$/; print {\$m} <\$h>;
 		\$m->flush; exec {\"/proc/\$\$/fd/\$fd\"} \"head\", \"-c\", \"1\", \"$FILE\"'" >/dev/null
 	event=$(wait_event ".kind == \"open\" and .asset.path == \"$FILE\" and .process.pid != $$")

@@ -7,7 +7,7 @@
 #
 # $CW_BOOTED: the best rung that this guest has (lsm, fentry, kprobe); lsm unless told.
 # $CW_RUNG: a lower one to ask for. $CW_HIDE_TYPES: the kernel's types are hidden, and are in a small
-# file instead. $CW_WRITE: a directory to write the coverage to instead.
+# file instead: its name, or "yes" to make it here. $CW_WRITE: a directory to write the coverage to instead.
 #
 # limit: 300
 # early
@@ -53,9 +53,12 @@ told() {
 }
 
 # On the tracepoint rung fanotify tells of names: a link by its new one, and of no content that goes.
+# Of calls it sees the result, where hooks see them before the driver is asked; and on arm64 sound
+# drivers refuse to map their state.
 expected() {
 	if [[ $RUNG == tracepoint ]]; then
-		sed 's/^link ln clip /link ln again /; /^gone /d'
+		[[ $(uname -m) != aarch64 ]] || set -- -e '/^map arecord /d'
+		sed -e 's/^link ln clip /link ln again /; /^gone /d' "$@"
 	else
 		cat
 	fi
@@ -113,11 +116,27 @@ nothing_lost() {
 }
 
 hide_types() {
-	scripts/btf /sys/kernel/btf/vmlinux /run/small.btf
+	if [[ $CW_HIDE_TYPES == yes ]]; then
+		CW_HIDE_TYPES=/run/small.btf
+		scripts/btf /sys/kernel/btf/vmlinux "$CW_HIDE_TYPES"
+	fi
 	mkdir /run/nothing
 	mount --bind /run/nothing /sys/kernel/btf
-	ARGUMENTS+=(--btf /run/small.btf)
+	ARGUMENTS+=(--btf "$CW_HIDE_TYPES")
 	SEED=proc
+}
+
+# The traces in tests/golden were written on x86-64.
+elsewhere() {
+	local trace
+	local said='[.seq, .time, .kind, .process.exe, .asset.path, .origin.peer, .verdict.decision,
+		.verdict.class]'
+
+	for trace in tests/golden/*.cw; do
+		{ "$CAMWARDEN" replay --all --format json "$trace" || (($? == 1)); } | jq -c "$said" |
+			diff <(jq -c "$said" "${trace%.cw}.json") -
+		"$CAMWARDEN" verify --key "${trace%.cw}.pub" "$trace" | grep '^  PROVEN ' >/dev/null
+	done
 }
 
 mkdir -p "$RECORDINGS"
@@ -140,4 +159,5 @@ exec 7<"$RECORDINGS/held"
 cw_start "${ARGUMENTS[@]}" --policy /run/policy.yaml || echo "# goes on, to show what fails"
 scenario "$RUNG: what was open before the agent is found" seeded
 stop_camwarden
+[[ $(uname -m) == x86_64 ]] || scenario "traces of another architecture read as they do there" elsewhere
 scenarios_done

@@ -13,6 +13,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/e2e/lib.bash
 . tests/e2e/lib.bash
+ATTACKS=$(dirname "$CAMWARDEN")/attacks
 
 RECORDINGS=/run/recordings
 # Twice started, on a machine that others share.
@@ -36,7 +37,7 @@ declare -A WHAT=(
 
 # run_case NAME: RESULT is its line, PID_OF who did it.
 run_case() {
-	RESULT=$(build/attacks --agent "$CW_PID" "$1") || fail "$1: $RESULT"
+	RESULT=$("$ATTACKS" --agent "$CW_PID" "$1") || fail "$1: $RESULT"
 	PID_OF=$(jq .pid <<<"$RESULT")
 }
 
@@ -48,7 +49,7 @@ told() {
 	for name in "${CASES[@]}"; do
 		list+="${list:+, }{\"$name\": (${WHAT[$name]})}"
 	done
-	build/attacks --agent "$CW_PID" "${CASES[@]}" >/run/cases || cat /run/cases
+	"$ATTACKS" --agent "$CW_PID" "${CASES[@]}" >/run/cases || cat /run/cases
 	# The last of them comes last.
 	end=$(jq -s 'last | .pid' /run/cases)
 	wait_event ".process.pid == $end and .kind == \"tamper\"" 30 >/dev/null
@@ -57,7 +58,7 @@ told() {
 		\$cases[] | . as \$c |
 		[\$events[] | select(.process.pid == \$c.pid and .result == \$result and
 			.asset.kind == \"self\" and .verdict.class == \"tamper\" and .probe == \"lsm\" and
-			(.process.exe | endswith(\"/build/attacks\")) and .origin.type == \"service\") |
+			(.process.exe | endswith(\"/attacks\")) and .origin.type == \"service\") |
 			([$list] | add)[\$c.case]] as \$good |
 		select(any(\$good[]; .) | not) | {untold: .case, said: \$c}" "$CW_EVENTS"
 }
@@ -123,7 +124,7 @@ killed() {
 	last=$(jq -c "select(.kind == \"tamper\" and .process.pid == $PID_OF)" "$CW_EVENTS")
 	holds "$last" '.detail.signal == "KILL"' '.result == 0' '.probe == "lsm"'
 	[[ $(count_events '.kind == "stop"') == 0 ]]
-	build/camwarden replay --format json --all /run/hub.trace 2>/run/replay.log >/run/replayed ||
+	"$CAMWARDEN" replay --format json --all /run/hub.trace 2>/run/replay.log >/run/replayed ||
 		cat /run/replay.log
 	jq -e -n "[inputs | select(.kind == \"tamper\" and .process.pid == $PID_OF and
 			.detail.signal == \"KILL\")] | length == 1" /run/replayed >/dev/null || {

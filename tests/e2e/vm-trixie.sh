@@ -6,7 +6,7 @@
 # somebody asks it for. What the kernel does not know then is not made up.
 #
 # vm: --suite trixie --init tests/vm/systemd --vivid n_devs=1 --no-sound
-# limit: 240
+# limit: 360
 # long
 
 set -euo pipefail
