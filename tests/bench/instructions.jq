@@ -3,6 +3,7 @@
 def names: {
 	getppid: "any other system call (getppid)",
 	open_1: "open+close, depth 1", open_4: "open+close, depth 4", open_12: "open+close, depth 12",
+	open_many: "open+close, depth 1, table of descriptors grown",
 	dev_null: "open+close of /dev/null", read: "read", write: "write", ioctl: "ioctl",
 	mmap: "mmap+munmap", kill: "kill with signal 0", peek: "process_vm_readv, one byte",
 	spawn: "fork+exec+exit of true", accept: "TCP connect+accept+close",
@@ -29,5 +30,5 @@ def minus($a; $b): if $a == null or $b == null then null else $a - $b end;
 	notes: ["Guest: Debian's \($kernel) on an emulated processor, ext4; unwatched files are on the file system that also has the watched trees.",
 		"Empty hooks: programs that return at once, on the hooks that the operations pass on this rung.",
 		"Of watched opens, what the caller pays; the agent's own work is not in it.",
-		($rungs[] | "\(.): the agent slept and was woken \($all["wakeups:" + .].allowed) times in 2,000 watched, allowed opens; \($all["gaps:" + .].lost) records lost.")]
+		($rungs[] | "\(.): the agent slept and was woken \($all["wakeups:" + .].allowed) times in 4,000 watched, allowed opens; \($all["gaps:" + .].lost) records lost.")]
 }

@@ -76,24 +76,9 @@ guest_root() {
 	done
 }
 
-guest_tree() {
-	mkdir -p /mnt/disk/tree
-	cp -r bpf userspace tests docs /mnt/disk/tree
-	cp -r /usr/include/linux /mnt/disk/tree/include
-}
-
-# tell_load STATE: what the processes of the load run, in a kernel that accounts by the clock, which
-# counts instructions here. The least of three; the first brings the files into memory.
+# tell_load STATE: the realistic load.
 tell_load() {
-	local TIMEFORMAT='%3U %3S' user system least='' spent
-
-	for _ in 1 2 3 4; do
-		read -r user system < <({ time bench_load /mnt/disk/tree /mnt/disk/tree/include \
-			>/dev/null 2>&1; } 2>&1)
-		spent=$(((10#${user/./} + 10#${system/./}) * 1000000))
-		[[ -n $least ]] && ((spent >= least)) || least=$spent
-	done
-	tell "$1" "{\"load\": $least}"
+	tell "$1" "{\"load\": $(bench_load_cpu /mnt/disk/tree /mnt/disk/tree/include)}"
 }
 
 guest_policy() {
@@ -152,7 +137,7 @@ in_guest() {
 
 	ip link set lo up
 	guest_root
-	guest_tree
+	bench_tree /mnt/disk/tree
 	guest_policy
 	tell nothing "$("$BUILD/bench/operations" /mnt/disk "${operations[@]}")"
 	((${#operations[@]})) || {

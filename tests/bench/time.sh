@@ -2,18 +2,25 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Usage: scripts/bench time [--rounds N]
+#        tests/bench/time.sh --lines [--rounds N] [--tree DIR] [--rung RUNG]…
 #
 # Time of unwatched work beside other monitors, on this machine, in turns: with nothing, camwarden
 # (tracepoint rung), auditd with the same folder watched, fatrace, opensnoop and bpftrace counting
 # opens. Medians, and ratios to nothing.
+#
+#   --lines   what was measured, {monitor, cost} or {why}, one a line, and no table; of the realistic
+#             load the processor's time and not the elapsed
+#   --tree    work in DIR, and let the realistic load read that and DIR/include
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/bench/lib.sh
 . tests/bench/lib.sh
 
-MONITORS=(nothing camwarden auditd fatrace opensnoop bpftrace)
-rounds=5 work='' monitor=''
+# auditd last: the kernel goes on preparing for audit when it has ended. (So in all rounds but the
+# first, for everybody.)
+OTHERS=(fatrace opensnoop bpftrace auditd)
+rounds=5 rungs=() lines='' tree=$TOP include=/usr/include work='' monitor=''
 declare -A WHY=()
 
 parse() {
@@ -21,10 +28,15 @@ parse() {
 		case $1 in
 		-h | --help) cw_usage "$0"; exit 0 ;;
 		--rounds) cw_need_value "$1" $#; cw_need_number "$1" "$2"; rounds=$2; shift ;;
+		--lines) lines=yes ;;
+		--tree) cw_need_value "$1" $#; tree=$2 include=$2/include
+			export TMPDIR=$2; shift ;;
+		--rung) cw_need_value "$1" $#; rungs+=("$2"); shift ;;
 		*) cw_usage_error "unknown argument $1" ;;
 		esac
 		shift
 	done
+	((${#rungs[@]})) || rungs=(tracepoint)
 }
 
 # Called at exit.
@@ -51,7 +63,7 @@ begin_monitor() {
 	monitor=
 	case $1 in
 	nothing) return ;;
-	camwarden) bench_start "$work/events" --policy "$work/policy.yaml" --rung tracepoint
+	camwarden*) bench_start "$work/events" --policy "$work/policy.yaml" --rung "${1#*, }"
 		return ;;
 	auditd) bench_auditd "$work/rec" || { WHY[auditd]=$AUDIT_WHY; return 1; }
 		return ;;
@@ -79,42 +91,56 @@ end_monitor() {
 	rm -f "$work/fatrace.out" "$work/opensnoop.out"
 }
 
-# {operation: ns}, the load in ns as well.
+# {operation: ns}, the load in ns as well: elapsed, or on a clock that stands still while the machine
+# idles, of processor.
 once() {
-	local begin=${EPOCHREALTIME/[.,]/} end
+	local begin=${EPOCHREALTIME/[.,]/} load
 
-	bench_load "$TOP" /usr/include
-	end=${EPOCHREALTIME/[.,]/}
-	"$BUILD/bench/operations" "$work/plain" getppid open_1 open_12 dev_null read ioctl mmap |
-		jq -c --argjson load $(((end - begin) * 1000)) '. + {load: $load}'
+	if [[ -n $lines ]]; then
+		load=$(bench_load_cpu "$tree" "$include")
+	else
+		bench_load "$tree" "$include"
+		load=$(((${EPOCHREALTIME/[.,]/} - begin) * 1000))
+	fi
+	"$BUILD/bench/operations" "$work/plain" getppid open_1 open_12 open_many \
+		dev_null read ioctl mmap | jq -c --argjson load "$load" '. + {load: $load}'
 }
 
 main() {
-	local round name
+	local round name cost monitors=(nothing)
 
 	parse "$@"
 	need_root
-	bench_build operations access
+	[[ -n $lines ]] || bench_build operations access
 	work=$(mktemp -d)
 	trap clean_up EXIT
 	bench_policy "$work"
 	mkdir "$work/plain"
 	touch "$work/canary"
+	for name in "${rungs[@]}"; do
+		monitors+=("camwarden, $name")
+	done
+	monitors+=("${OTHERS[@]}")
 	once >/dev/null
 	for ((round = 1; round <= rounds; round++)); do
 		bench_say "round $round of $rounds"
-		for name in "${MONITORS[@]}"; do
+		for name in "${monitors[@]}"; do
 			[[ -z ${WHY[$name]:-} ]] || continue
 			begin_monitor "$name" || continue
-			jq -c --arg monitor "$name" '{monitor: $monitor, cost: .}' <<<"$(once)" >>"$work/lines"
+			cost=$(once)
+			jq -c --arg monitor "$name" '{monitor: $monitor, cost: .}' <<<"$cost" >>"$work/lines"
 			end_monitor
 		done
 	done
 	for name in "${!WHY[@]}"; do
-		jq -cn --arg name "$name" --arg why "${WHY[$name]}" '{($name): $why}'
-	done | jq -s add >"$work/why"
-	jq -s --slurpfile why "$work/why" --argjson rounds "$rounds" -f tests/bench/time.jq \
-		"$work/lines"
+		jq -cn --arg name "$name" --arg why "${WHY[$name]}" '{why: {($name): $why}}'
+	done >>"$work/lines"
+	if [[ -n $lines ]]; then
+		cat "$work/lines"
+	else
+		jq -s --arg title "Time, beside other monitors" --arg unit ns -f tests/bench/time.jq \
+			--arg how "Ratios to nothing of medians of $rounds rounds, in turns; each of the others with nothing to tell of this work, or counting it." "$work/lines"
+	fi
 }
 
 main "$@"
