@@ -256,11 +256,11 @@ no_file() {
 
 	[[ $(uname -m) != aarch64 ]] || memfd_create=279
 	new_file memfd
-	# A program that never had a file: its image is in memory only.
-	ssh_as alice "perl -e '
+	# A program that never had a file: its image is in memory only, so it is read while it lives.
+	ssh_as alice "sleep 2 | perl -e '
 		my \$fd = syscall($memfd_create, my \$n = \"camera\", 0); open(my \$m, \">&=\", \$fd);
-		open(my \$h, \"<\", \"/usr/bin/head\"); binmode \$h; local \$/; print {\$m} <\$h>;
-		\$m->flush; exec {\"/proc/\$\$/fd/\$fd\"} \"head\", \"-c\", \"1\", \"$FILE\"'" >/dev/null
+		open(my \$h, \"<\", \"/usr/bin/cat\"); binmode \$h; local \$/; print {\$m} <\$h>;
+		\$m->flush; exec {\"/proc/\$\$/fd/\$fd\"} \"cat\", \"$FILE\", \"-\"'" >/dev/null
 	event=$(wait_event ".kind == \"open\" and .asset.path == \"$FILE\" and .process.pid != $$")
 	is_office "$event" 22 sshd '.process.exe | test("memfd:camera")' '.process.exe_deleted' \
 		'.process.exe_sha256 | length == 64'
