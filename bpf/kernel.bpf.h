@@ -28,6 +28,9 @@ typedef _Bool bool;
 #define MSDOS_MAGIC 0x4d44
 #define EXFAT_MAGIC 0x2011bab0
 #define OVERLAY_MAGIC 0x794c7630
+#define FUSE_MAGIC 0x65735546
+#define CIFS_MAGIC 0xff534d42
+#define SMB2_MAGIC 0xfe534d42
 #define PROC_MAGIC  0x9fa0
 
 #define AF_UNIX	 1
@@ -163,6 +166,8 @@ struct mm_struct {
 	struct file *exe_file;
 	unsigned long arg_start;
 	unsigned long arg_end;
+	unsigned long env_start;
+	unsigned long env_end;
 } CW_RELOC;
 
 struct fdtable {

@@ -18,7 +18,12 @@
 #define NAMES_MAX   (32u << 10) /* bytes of names that are gathered before they are marked */
 #define TWO_THREADS 64u /* names from which on a second thread is worth it */
 #define PENDING_MAX 16384
-#define EXFAT_MAGIC 0x2011bab0
+#ifndef FUSE_SUPER_MAGIC /* headers before 5.17 */
+#define EXFAT_SUPER_MAGIC 0x2011bab0
+#define FUSE_SUPER_MAGIC  0x65735546
+#define CIFS_SUPER_MAGIC  0xff534d42
+#define SMB2_SUPER_MAGIC  0xfe534d42
+#endif
 #ifndef FAN_RENAME
 #define FAN_RENAME 0x10000000
 #define FAN_EVENT_INFO_TYPE_OLD_DFID_NAME 10
@@ -383,11 +388,22 @@ static void walk_child(struct cw_watch *w, const struct place *p, const char *na
 		close(touched);
 }
 
-/* Does an inode of that file system keep its number when it leaves memory? */
+/*
+ * Does an inode of that file system keep its number when it leaves memory? That of FUSE and SMB is
+ * the server's: it may not.
+ */
 static bool numbers_last(const struct statfs *fs)
 {
-	return fs->f_type != MSDOS_SUPER_MAGIC && fs->f_type != EXFAT_MAGIC &&
-	       fs->f_type != OVERLAYFS_SUPER_MAGIC;
+	switch ((uint32_t)fs->f_type) {
+	case MSDOS_SUPER_MAGIC:
+	case EXFAT_SUPER_MAGIC:
+	case OVERLAYFS_SUPER_MAGIC:
+	case FUSE_SUPER_MAGIC:
+	case CIFS_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+		return false;
+	}
+	return true;
 }
 
 /* Marks what is in a directory that is marked itself; takes `fd`. */
