@@ -135,6 +135,26 @@ usb_camera() {
 	gadget_unplug
 }
 
+# What passes on its bus has the pictures in it, too. Number 0 is all buses.
+usb_bus() {
+	local bus
+
+	{ modprobe -qn dummy_hcd && modprobe -qn usbmon; } ||
+		skip_scenario "this kernel has no USB gadgets, or no usbmon"
+	gadget_plug camera "camera three"
+	bus=$((10#$(cut -d / -f 5 <<<"$GADGET_USB")))
+	modprobe usbmon
+	sleep 1 # its number is the kernel's choice, and known from then on
+	for bus in 0 "$bus"; do
+		mark_events
+		bash -c "exec 5</dev/usbmon$bus"
+		holds "$(wait_event '.kind == "open" and .process.comm == "bash"')" \
+			".asset.node == \"/dev/usbmon$bus\"" '.asset.kind == "camera"' \
+			'.asset.card == "camera three"' '.verdict.decision == "flag"'
+	done
+	gadget_unplug
+}
+
 # Its next place on the bus has another number; what takes that one's is no camera.
 usb_again() {
 	modprobe -qn dummy_hcd || skip_scenario "this kernel has no USB gadgets (dummy_hcd)"
@@ -235,6 +255,7 @@ scenario "a camera that takes the number of an output is one" more_come
 scenario "a sound card that comes later: capture is a microphone, playback is not" sound_comes
 scenario "a USB camera that is claimed through usbfs, without its driver" usb_camera
 scenario "a USB camera that comes again, and a device that is none" usb_again
+scenario "a USB camera by what passes on its bus" usb_bus
 scenario "nothing was lost" nothing_lost
 people_devices
 stop_camwarden

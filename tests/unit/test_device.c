@@ -254,7 +254,7 @@ static void finds_a_camera_behind_usbfs(void **state)
 	put_usb_camera();
 	info = identify(189, 3);
 	assert_int_equal(info.kind, CW_ASSET_NONE);
-	assert_string_equal(info.why_not, "a USB device without video");
+	assert_string_equal(info.why_not, "a USB device without video or a microphone");
 
 	put_bytes(CAM, "descriptors", uvc, sizeof(uvc));
 	info = identify(189, 3);
@@ -271,6 +271,63 @@ static void finds_a_camera_behind_usbfs(void **state)
 	assert_int_equal(identify(189, 3).kind, CW_ASSET_NONE);
 	put_bytes(CAM, "descriptors", "\1", 1);
 	assert_int_equal(identify(189, 3).kind, CW_ASSET_NONE);
+}
+
+/* A stream of audio with one endpoint. */
+#define AUDIO(address, kind) "\x09\4\1\1\1\1\2\0\0\x09\5" address kind "\0\1\1\0\0"
+
+static enum cw_asset_kind usb_kind(const char *descriptors, size_t len)
+{
+	put_bytes(CAM, "descriptors", descriptors, len);
+	return identify(189, 3).kind;
+}
+
+#define USB_KIND(text) usb_kind(text, sizeof(text) - 1)
+
+static void finds_a_microphone_behind_usbfs(void **state)
+{
+	(void)state;
+	put_usb_camera();
+	assert_int_equal(USB_KIND(AUDIO("\x81", "\5")), CW_ASSET_MICROPHONE);
+	assert_int_equal(USB_KIND(AUDIO("\1", "\5") AUDIO("\x81", "\5")), CW_ASSET_MICROPHONE);
+	/* A loudspeaker, which tells of its clock. */
+	assert_int_equal(USB_KIND(AUDIO("\1", "\5") AUDIO("\x81", "\x11")), CW_ASSET_NONE);
+	/* An endpoint of another interface. */
+	assert_int_equal(USB_KIND("\x09\4\1\1\1\xff\2\0\0\7\5\x81\5\0\1\1"), CW_ASSET_NONE);
+	/* A camera has one, too. */
+	assert_int_equal(USB_KIND(AUDIO("\x81", "\5") "\x09\4\0\0\0\x0e\0\0\0"),
+			 CW_ASSET_CAMERA);
+	/* Cut. */
+	assert_int_equal(usb_kind(AUDIO("\x81", "\5"), 12), CW_ASSET_NONE);
+}
+
+static void finds_what_usbmon_shows(void **state)
+{
+	struct cw_device_info info;
+
+	(void)state;
+	put_usb_camera();
+	put(CAM, "busnum", "1\n");
+	put_link("sys/bus/usb/devices", "1-1.2", "../../../../" CAM);
+	for (unsigned int bus = 0; bus < 3; bus++) {
+		char dir[64];
+
+		snprintf(dir, sizeof(dir), VIRT "/usbmon/usbmon%u", bus);
+		put_device(dir, "usbmon", "sys/class/usbmon", 242, bus, strrchr(dir, '/') + 1);
+	}
+	info = identify(242, 1);
+	assert_int_equal(info.kind, CW_ASSET_NONE);
+	assert_string_equal(info.why_not, "a USB bus without a camera or a microphone");
+
+	put_bytes(CAM, "descriptors", AUDIO("\x81", "\5"), sizeof(AUDIO("\x81", "\5")) - 1);
+	assert_int_equal(identify(242, 1).kind, CW_ASSET_MICROPHONE);
+	put_bytes(CAM, "descriptors", "\x09\4\0\0\0\x0e\0\0\0", 9);
+	info = identify(242, 1);
+	assert_int_equal(info.kind, CW_ASSET_CAMERA);
+	assert_string_equal(info.node, "/dev/usbmon1");
+	assert_string_equal(info.card, "HD Webcam \xff");
+	assert_int_equal(identify(242, 0).kind, CW_ASSET_CAMERA);
+	assert_int_equal(identify(242, 2).kind, CW_ASSET_NONE);
 }
 
 static void put_sound(unsigned int dev_minor, const char *name)
@@ -460,6 +517,8 @@ int main(void)
 		TEST(is_a_camera_if_it_does_not_answer),
 		TEST(names_a_usb_camera),
 		TEST(finds_a_camera_behind_usbfs),
+		TEST(finds_a_microphone_behind_usbfs),
+		TEST(finds_what_usbmon_shows),
 		TEST(tells_capture_from_playback),
 		TEST(names_a_microphone),
 		TEST(names_a_media_device),

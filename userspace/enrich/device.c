@@ -21,9 +21,19 @@
 #define ATTR_SIZE	   4096 /* a page: the most that sysfs gives of an attribute */
 #define DESCRIPTORS_SIZE   (64 * 1024)
 #define ENTITIES_MAX	   64 /* of a media device that can be a codec's; those have three */
+/* USB 2.0, 9.6.5 and 9.6.6: an interface's class and subclass, an endpoint's address and kind. */
 #define USB_DT_INTERFACE   4
+#define USB_DT_ENDPOINT	   5
+#define USB_CLASS_AUDIO	   0x01
+#define USB_AUDIO_STREAM   0x02 /* its subclass */
 #define USB_CLASS_VIDEO    0x0e
-#define USB_CLASS_AT	   5 /* offset of bInterfaceClass in its descriptor */
+#define USB_CLASS_AT	   5
+#define USB_SUBCLASS_AT	   6
+#define USB_ADDRESS_AT	   2
+#define USB_KIND_AT	   3
+#define USB_IN		   0x80
+#define USB_KIND_MASK	   0x33 /* how it transfers, and what for */
+#define USB_ISOCHRONOUS	   0x01 /* data; with 0x10, what a loudspeaker reports of its clock */
 
 #define CAPTURE_CAPS                                                                        \
 	(V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_CAPTURE_MPLANE | V4L2_CAP_VIDEO_OVERLAY |  \
@@ -431,18 +441,32 @@ static void identify_sound(struct probe *p)
 	find_link(p, "/dev/snd/by-path", control);
 }
 
-/* True if a configuration of the USB device has an interface of the video class. */
-static bool has_video_interface(int dir)
+/* What a USB device records, by the interfaces of its configurations. */
+static enum cw_asset_kind usb_records(int dir)
 {
 	cw_auto_free unsigned char *d = malloc(DESCRIPTORS_SIZE);
 	ssize_t len = d ? read_raw(dir, "descriptors", d, DESCRIPTORS_SIZE) : -ENOMEM;
+	enum cw_asset_kind kind = CW_ASSET_NONE;
+	bool audio = false;
 
 	/* Each starts with its length and type. */
-	for (ssize_t at = 0; at + 2 <= len && d[at] >= 2; at += d[at])
-		if (d[at + 1] == USB_DT_INTERFACE && d[at] > USB_CLASS_AT &&
-		    at + USB_CLASS_AT < len && d[at + USB_CLASS_AT] == USB_CLASS_VIDEO)
-			return true;
-	return false;
+	for (ssize_t at = 0; at + 2 <= len && d[at] >= 2; at += d[at]) {
+		const unsigned char *one = d + at;
+
+		if (at + one[0] > len)
+			break;
+		if (one[1] == USB_DT_INTERFACE && one[0] > USB_SUBCLASS_AT) {
+			if (one[USB_CLASS_AT] == USB_CLASS_VIDEO)
+				return CW_ASSET_CAMERA;
+			audio = one[USB_CLASS_AT] == USB_CLASS_AUDIO &&
+				one[USB_SUBCLASS_AT] == USB_AUDIO_STREAM;
+		} else if (audio && one[1] == USB_DT_ENDPOINT && one[0] > USB_KIND_AT &&
+			   one[USB_ADDRESS_AT] & USB_IN &&
+			   (one[USB_KIND_AT] & USB_KIND_MASK) == USB_ISOCHRONOUS) {
+			kind = CW_ASSET_MICROPHONE;
+		}
+	}
+	return kind;
 }
 
 static void identify_usb(struct probe *p)
@@ -451,10 +475,44 @@ static void identify_usb(struct probe *p)
 
 	if (read_line(p->dir, "product", info->card, sizeof(info->card)) < 0)
 		read_line(p->dir, "manufacturer", info->card, sizeof(info->card));
-	if (has_video_interface(p->dir))
-		info->kind = CW_ASSET_CAMERA;
-	else
-		info->why_not = "a USB device without video";
+	info->kind = usb_records(p->dir);
+	if (info->kind == CW_ASSET_NONE)
+		info->why_not = "a USB device without video or a microphone";
+}
+
+/*
+ * usbmon shows what passes on a bus, or with number 0 on all: pictures, too. It is what the best of
+ * the devices there is.
+ */
+static void identify_bus(struct probe *p)
+{
+	CW_CLEANUP(close_dir) DIR *list = NULL;
+	struct cw_device_info *info = p->info;
+	unsigned int bus, number;
+	const struct dirent *d;
+	char path[PATH_MAX], text[16];
+
+	info->why_not = "a USB bus without a camera or a microphone";
+	if (sscanf(p->name, "usbmon%u", &bus) != 1 ||
+	    make_path(path, "%s/sys/bus/usb/devices", p->root) < 0)
+		return;
+	list = opendir(path);
+	while (list && info->kind != CW_ASSET_CAMERA && (d = readdir(list))) {
+		cw_auto_close int dir = openat(dirfd(list), d->d_name,
+					       O_PATH | O_DIRECTORY | O_CLOEXEC);
+		enum cw_asset_kind kind;
+
+		/* Interfaces have no such number. */
+		if (dir < 0 || read_line(dir, "busnum", text, sizeof(text)) < 0 ||
+		    sscanf(text, "%u", &number) != 1 || (bus && number != bus))
+			continue;
+		kind = usb_records(dir);
+		if (kind == CW_ASSET_NONE)
+			continue;
+		info->kind = kind;
+		info->why_not = NULL;
+		read_line(dir, "product", info->card, sizeof(info->card));
+	}
 }
 
 static void identify_by_class(struct probe *p)
@@ -467,6 +525,7 @@ static void identify_by_class(struct probe *p)
 		{ "media", identify_media },
 		{ "sound", identify_sound },
 		{ "usb", identify_usb },
+		{ "usbmon", identify_bus },
 	};
 	char subsystem[64] = "";
 
@@ -596,6 +655,7 @@ int cw_device_list(const char *root, struct cw_device_info **ret_devices, size_t
 		{ "/sys/bus/media/devices", is_any },
 		{ "/sys/class/sound", is_asset },
 		{ "/sys/bus/usb/devices", is_asset },
+		{ "/sys/class/usbmon", is_asset },
 	};
 	struct list l = {};
 	int r;

@@ -29,15 +29,16 @@ struct cw_device_info {
  * QUERYCAP; what follows it on the line, if anything, for the name of the driver).
  * -ENOENT: no such device. A node that cannot be asked (busy, no permission) counts as what its
  * class says: a video4linux node is a camera unless it is known not to be. A usbfs node is a camera
- * if the device has an interface of the video class: libuvc needs no driver of the kernel.
+ * if the device has an interface of the video class (libuvc needs no driver of the kernel), or a
+ * microphone if it has one that records sound; so is a usbmon node if such a device is on its bus.
  */
 int cw_device_identify(const char *root, uint32_t dev_major, uint32_t dev_minor,
 		       struct cw_device_info *ret_info);
 /* The same without opening the node: what only the driver can tell apart counts as a camera. */
 int cw_device_look(uint32_t dev_major, uint32_t dev_minor, struct cw_device_info *ret_info);
 /*
- * All video4linux, media and sound capture devices, and the usbfs nodes of cameras, by device
- * number; the caller frees the array. None is no error: 0 and NULL.
+ * All video4linux, media and sound capture devices, and what usbfs and usbmon show of cameras and
+ * microphones, by device number; the caller frees the array. None is no error: 0 and NULL.
  */
 int cw_device_list(const char *root, struct cw_device_info **ret_devices, size_t *ret_n);
 
