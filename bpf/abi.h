@@ -192,6 +192,7 @@ enum cw_tamper {
 	CW_TAMPER_LOAD,	   /* type of the foreign program; its name */
 	CW_TAMPER_MODULE,  /* its name */
 	CW_TAMPER_CLOCK,   /* nanoseconds since 1970, 0: not known */
+	CW_TAMPER_MEMORY,  /* /dev/mem, or 1: /proc/kcore */
 	CW_TAMPER_MAX,
 };
 

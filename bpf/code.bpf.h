@@ -12,7 +12,6 @@
 
 #define PROT_EXEC_ 4
 #define VM_EXEC_ 4
-#define FOLL_WRITE_ 1
 #define S_IWOTHERS 0022 /* group and others; the group's bits bound what an access list gives */
 
 /*
@@ -155,67 +154,6 @@ static __noinline int code_written(struct task_struct *task)
 		t->code.exe = writer->exe;
 	t->code.tgid = tgid;
 	t->code.what = CW_FOREIGN_WRITTEN;
-	return 0;
-}
-
-static __always_inline void memory_written(struct mm_struct *mm, unsigned int flags)
-{
-	if (flags & FOLL_WRITE_ && bpf_core_field_exists(mm->owner))
-		code_written(BPF_CORE_READ(mm, owner));
-}
-
-/*
- * What really writes, unlike the question that ptrace_access_check is, which is the same for a
- * reader: a tracer's words, /proc/PID/mem, process_vm_writev. Since 4.10, 2.6 and 5.6.
- */
-SEC("fentry/ptrace_access_vm")
-int BPF_PROG(fentry__access_traced, struct task_struct *task, unsigned long addr, void *buf,
-	     int len, unsigned int flags)
-{
-	if (flags & FOLL_WRITE_)
-		code_written(task);
-	return 0;
-}
-
-SEC("kprobe/ptrace_access_vm")
-int BPF_KPROBE(kprobe__access_traced, struct task_struct *task, unsigned long addr, void *buf,
-	       int len, unsigned int flags)
-{
-	if (flags & FOLL_WRITE_)
-		code_written(task);
-	return 0;
-}
-
-SEC("fentry/access_remote_vm")
-int BPF_PROG(fentry__access_remote, struct mm_struct *mm, unsigned long addr, void *buf, int len,
-	     unsigned int flags)
-{
-	memory_written(mm, flags);
-	return 0;
-}
-
-SEC("kprobe/access_remote_vm")
-int BPF_KPROBE(kprobe__access_remote, struct mm_struct *mm, unsigned long addr, void *buf, int len,
-	       unsigned int flags)
-{
-	memory_written(mm, flags);
-	return 0;
-}
-
-/* Before 6.5 it has more parameters than a trampoline passes on. */
-SEC("fentry/pin_user_pages_remote")
-int BPF_PROG(fentry__pin_remote, struct mm_struct *mm, unsigned long start, unsigned long pages,
-	     unsigned int flags)
-{
-	memory_written(mm, flags);
-	return 0;
-}
-
-SEC("kprobe/pin_user_pages_remote")
-int BPF_KPROBE(kprobe__pin_remote, struct mm_struct *mm, unsigned long start, unsigned long pages,
-	       unsigned int flags)
-{
-	memory_written(mm, flags);
 	return 0;
 }
 

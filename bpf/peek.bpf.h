@@ -155,8 +155,8 @@ static __noinline int peek_asked(__u32 tgid, __u32 mode, __u32 rung)
 
 /*
  * The one question before ptrace(2) attaches or seizes, before process_vm_readv and _writev,
- * /proc/PID/mem and pidfd_getfd. Since 5.7. Misses:
- * PTRACE_TRACEME, by which a process asks its parent to look, before it has touched anything.
+ * /proc/PID/mem and pidfd_getfd. Since 5.7. Misses who asked before the other touched anything, or
+ * was asked by it (PTRACE_TRACEME): memory.bpf.h.
  */
 static __always_inline void on_ptrace_access_check(enum cw_rung rung, struct task_struct *child,
 						   unsigned int mode)

@@ -8,10 +8,11 @@
 #include "lifecycle.bpf.h" /* fork, exec, exit, accept */
 #include "egress.bpf.h"	   /* LSM, fentry, kprobe: connections of who touched something */
 #include "mount.bpf.h"	   /* LSM, fentry, kprobe: mounts */
-#include "peek.bpf.h"	   /* LSM, fentry, kprobe: memory of other processes */
+#include "peek.bpf.h"	   /* LSM, fentry, kprobe: who asks for the memory of others */
 #include "open.bpf.h"	   /* LSM, fentry, kprobe: open, receive, use, map, close */
 #include "buffer.bpf.h"	   /* fentry, kprobe: dma-bufs of a camera */
 #include "code.bpf.h"	   /* LSM, fentry, kprobe: mappings; code that is not the process's own */
+#include "memory.bpf.h"	   /* fentry, kprobe: who reads and writes the memory of others */
 #include "clone.bpf.h"	   /* fentry, kprobe: copies */
 #include "tree.bpf.h"	   /* LSM, fentry, kprobe: names and attributes */
 #include "self.bpf.h"	   /* what is done to the agent */

@@ -424,6 +424,50 @@ int tp__module_load(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
+/*
+ * All memory is about to be opened: that of the agent, of who holds a camera, of the kernel. By
+ * whichever node or mount; before it is known whether he may.
+ */
+static __noinline int memory_opened(__u32 which, __u32 rung)
+{
+	struct tamper t = { .what = CW_TAMPER_MEMORY, .rung = rung };
+
+	if (is_agent() || !tamper_is_news(CW_TAMPER_MEMORY, ONCE))
+		return 0;
+	t.arg[0] = which;
+	return emit_tamper(&t);
+}
+
+/* /dev/mem and /dev/port. Since 2.4. */
+SEC("fentry/open_port")
+int BPF_PROG(fentry__open_mem, struct inode *inode, struct file *file)
+{
+	memory_opened(0, CW_RUNG_FENTRY);
+	return 0;
+}
+
+SEC("kprobe/open_port")
+int BPF_KPROBE(kprobe__open_mem)
+{
+	memory_opened(0, CW_RUNG_KPROBE);
+	return 0;
+}
+
+/* Since 2.4. */
+SEC("fentry/open_kcore")
+int BPF_PROG(fentry__open_kcore, struct inode *inode, struct file *file)
+{
+	memory_opened(1, CW_RUNG_FENTRY);
+	return 0;
+}
+
+SEC("kprobe/open_kcore")
+int BPF_KPROBE(kprobe__open_kcore)
+{
+	memory_opened(1, CW_RUNG_KPROBE);
+	return 0;
+}
+
 static __noinline int clock_set(__u64 to_ns, __s32 result, __u32 rung)
 {
 	struct tamper t = { .what = CW_TAMPER_CLOCK, .result = result, .rung = rung };

@@ -521,8 +521,17 @@ static __always_inline int call_held(struct call *c, __u32 op)
 	return 0;
 }
 
-#define PTRACE_ATTACH_ 16
-#define PTRACE_SEIZE_  0x4206
+#define PTRACE_PEEKTEXT_ 1
+#define PTRACE_PEEKDATA_ 2
+#define PTRACE_ATTACH_	 16
+#define PTRACE_SEIZE_	 0x4206
+
+/* What lets see memory, or shows it to who was let in before there was anything to see. */
+static __always_inline bool ptrace_looks(__u64 request)
+{
+	return request == PTRACE_ATTACH_ || request == PTRACE_SEIZE_ ||
+	       request == PTRACE_PEEKTEXT_ || request == PTRACE_PEEKDATA_;
+}
 
 /*
  * A look into another process. Its number is that of the caller's own pid namespace: followed where
@@ -595,7 +604,7 @@ static __always_inline int call_any(struct call *c, __u32 op)
 			emit_attempt(CW_OP_MOUNT, c->arg[2], c->arg[3], 0);
 		break;
 	case CW_SYSCALL_PTRACE:
-		if (!c->ret && (c->arg[0] == PTRACE_ATTACH_ || c->arg[0] == PTRACE_SEIZE_))
+		if (!c->ret && ptrace_looks(c->arg[0]))
 			call_peeked(c->arg[1], CW_PEEK_PTRACE);
 		break;
 	case CW_SYSCALL_VM_READV:

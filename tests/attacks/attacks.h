@@ -178,10 +178,13 @@ pid_t child_start(void);
 int child_run(const struct attack *a, int (*fn)(const struct attack *a, int fd), int fd);
 /* Start a child that runs hold and then waits until holder_stop. */
 int holder_start(const struct attack *a, struct holder *h, hold_fn hold);
+/* To one that waits, as hold_secret_later does, and then for its result. */
+int holder_go_on(const struct attack *a, struct holder *h);
 void holder_stop(struct holder *h);
 int hold_open(const struct attack *a, int sock);	/* the target, in held.fd */
 int hold_and_send(const struct attack *a, int sock);	/* hand it over the socket too */
 int hold_secret(const struct attack *a, int sock);	/* some of its data, on the heap */
+int hold_secret_later(const struct attack *a, int sock); /* not before holder_go_on */
 /* Whether data, a dump of the memory of hold_secret, has it. */
 bool find_secret(const struct held *held, const void *data, size_t length);
 int hold_frame(const struct attack *a, int sock);	/* a captured frame, in a mapped buffer */

@@ -278,14 +278,12 @@ static ssize_t peek_proc_mem(const struct held *held, void *data)
 	return n;
 }
 
-static ssize_t peek_ptrace(const struct held *held, void *data)
+/* It is traced. */
+static ssize_t peek_stopped(const struct held *held, void *data)
 {
 	size_t done, part;
 	long word;
 
-	if (ptrace(PTRACE_ATTACH, held->pid, NULL, NULL) ||
-	    waitpid(held->pid, NULL, 0) != held->pid)
-		return -1;
 	for (done = 0; done < held->length; done += part) {
 		errno = 0;
 		word = ptrace(PTRACE_PEEKDATA, held->pid, (char *)(uintptr_t)held->address + done,
@@ -299,7 +297,58 @@ static ssize_t peek_ptrace(const struct held *held, void *data)
 	return (ssize_t)done;
 }
 
-static int peek(const struct attack *a, hold_fn hold, peek_fn how, const char *what)
+static ssize_t peek_ptrace(const struct held *held, void *data)
+{
+	if (ptrace(PTRACE_ATTACH, held->pid, NULL, NULL) ||
+	    waitpid(held->pid, NULL, 0) != held->pid)
+		return -1;
+	return peek_stopped(held, data);
+}
+
+static ssize_t peek_traced(const struct held *held, void *data)
+{
+	if (kill(held->pid, SIGSTOP) || waitpid(held->pid, NULL, 0) != held->pid)
+		return -1;
+	return peek_stopped(held, data);
+}
+
+static int early_fd;
+
+static ssize_t peek_early_fd(const struct held *held, void *data)
+{
+	return pread(early_fd, data, held->length, (off_t)held->address);
+}
+
+/*
+ * What is done before the holder gets the target, if it waits; a negative number: it cannot be
+ * done.
+ */
+typedef int (*before_fn)(const struct held *held);
+
+static int open_early(const struct held *held)
+{
+	early_fd = open(text_of("/proc/%d/mem", (int)held->pid), O_RDONLY | O_CLOEXEC);
+	return early_fd;
+}
+
+static int seize_early(const struct held *held)
+{
+	return (int)ptrace(PTRACE_SEIZE, held->pid, NULL, NULL);
+}
+
+static int nothing_early(const struct held *held)
+{
+	(void)held;
+	return 0;
+}
+
+static int hold_traced(const struct attack *a, int sock)
+{
+	return ptrace(PTRACE_TRACEME, 0, NULL, NULL) ? -errno : hold_secret_later(a, sock);
+}
+
+static int peek(const struct attack *a, hold_fn hold, before_fn before, peek_fn how,
+		const char *what)
 {
 	const struct held *held = &a->result->held;
 	struct holder holder;
@@ -309,6 +358,11 @@ static int peek(const struct attack *a, hold_fn hold, peek_fn how, const char *w
 
 	if (holder_start(a, &holder, hold))
 		return a->result->error;
+	if (before && (before(held) < 0 || holder_go_on(a, &holder))) {
+		err = a->result->error ? a->result->error : attack_cannot(a, "%s", what);
+		holder_stop(&holder);
+		return err;
+	}
 	data = calloc(1, held->length);
 	n = how(held, data);
 	if (n != (ssize_t)held->length)
@@ -323,22 +377,37 @@ static int peek(const struct attack *a, hold_fn hold, peek_fn how, const char *w
 
 static int run_peek_heap(const struct attack *a)
 {
-	return peek(a, hold_secret, peek_readv, "process_vm_readv of the heap");
+	return peek(a, hold_secret, NULL, peek_readv, "process_vm_readv of the heap");
 }
 
 static int run_peek_frame(const struct attack *a)
 {
-	return peek(a, hold_frame, peek_readv, "process_vm_readv of a frame buffer");
+	return peek(a, hold_frame, NULL, peek_readv, "process_vm_readv of a frame buffer");
 }
 
 static int run_proc_mem(const struct attack *a)
 {
-	return peek(a, hold_secret, peek_proc_mem, "read /proc/PID/mem");
+	return peek(a, hold_secret, NULL, peek_proc_mem, "read /proc/PID/mem");
 }
 
 static int run_ptrace(const struct attack *a)
 {
-	return peek(a, hold_secret, peek_ptrace, "PTRACE_PEEKDATA");
+	return peek(a, hold_secret, NULL, peek_ptrace, "PTRACE_PEEKDATA");
+}
+
+static int run_proc_mem_early(const struct attack *a)
+{
+	return peek(a, hold_secret_later, open_early, peek_early_fd, "read /proc/PID/mem");
+}
+
+static int run_ptrace_early(const struct attack *a)
+{
+	return peek(a, hold_secret_later, seize_early, peek_traced, "PTRACE_PEEKDATA");
+}
+
+static int run_traceme(const struct attack *a)
+{
+	return peek(a, hold_traced, nothing_early, peek_traced, "PTRACE_PEEKDATA");
 }
 
 /* Cores are to go into the working directory. Returns 0 when they do. */
@@ -431,6 +500,12 @@ const struct attack_case cases_bytes[] = {
 	 run_peek_frame},
 	{"proc-mem", 20, NEEDS_ANY, "/proc/PID/mem of a holder", run_proc_mem},
 	{"ptrace", 21, NEEDS_ANY, "ptrace attach to a holder and peek", run_ptrace},
+	{"proc-mem-early", 20, NEEDS_ANY, "/proc/PID/mem of a holder, opened before it was one",
+	 run_proc_mem_early},
+	{"ptrace-early", 21, NEEDS_ANY, "ptrace of a holder, attached before it was one",
+	 run_ptrace_early},
+	{"traceme", 21, NEEDS_ANY, "ptrace of a holder that asked for it (PTRACE_TRACEME)",
+	 run_traceme},
 	{"core", 22, NEEDS_ANY, "core dump of a holder that crashes", run_core},
 	{0},
 };

@@ -84,6 +84,20 @@ int holder_start(const struct attack *a, struct holder *h, hold_fn hold)
 	return attack_fail(a, "the holder cannot get the target");
 }
 
+int holder_go_on(const struct attack *a, struct holder *h)
+{
+	char word = 0;
+	int status;
+
+	if (recv(h->sock, &word, 1, 0) == 1 && send(h->sock, &word, 1, MSG_NOSIGNAL) == 1 &&
+	    recv(h->sock, &status, sizeof(status), 0) == (ssize_t)sizeof(status)) {
+		if (!status)
+			return 0;
+		errno = -status;
+	}
+	return attack_fail(a, "the holder cannot get the target");
+}
+
 void holder_stop(struct holder *h)
 {
 	close(h->sock);
@@ -152,6 +166,15 @@ int hold_secret(const struct attack *a, int sock)
 	held->address = (uint64_t)(uintptr_t)secret;
 	held->sum = checksum(secret, held->length);
 	return 0;
+}
+
+int hold_secret_later(const struct attack *a, int sock)
+{
+	char word = 0;
+
+	if (send(sock, &word, 1, MSG_NOSIGNAL) != 1 || recv(sock, &word, 1, 0) != 1)
+		return -errno;
+	return hold_secret(a, sock);
 }
 
 int hold_frame(const struct attack *a, int sock)

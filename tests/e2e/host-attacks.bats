@@ -22,6 +22,7 @@ declare -gA EXCLUDED=(
 	[shared-table]="use: a table that two processes share"
 	[raw-loop]="disks: a loop device that is put over one by who has it open already"
 	[core]="peek: who reads a core dump"
+	[proc-mem-early]="peek: /proc/PID/mem opened before there was anything to see"
 )
 
 # What a hand-over has to come out as. Without an entry: any event of the object by that process.
@@ -32,7 +33,7 @@ declare -gA KIND=(
 	[scm-rights]=receive [pidfd-getfd]=receive
 	[fork-read]=use [sendfile]=use [splice]=use [copy-range]=use
 	[map]=map
-	[peek-heap]=peek [proc-mem]=peek [ptrace]=peek
+	[peek-heap]=peek [proc-mem]=peek [ptrace]=peek [ptrace-early]=peek [traceme]=peek
 	[rename]=rename [link]=link [unlink]=unlink [truncate]=truncate [ftruncate]=truncate
 	[chmod]=attr [chown]=attr [acl]=attr [denied-nobody]=denied
 )

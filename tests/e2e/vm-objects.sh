@@ -160,7 +160,8 @@ node_kinds() {
 # Each look into memory says how it was done, and into whose.
 looked_into() {
 	none "$1" '({"peek-heap": "process_vm_readv", "peek-frame": "process_vm_readv",
-		"proc-mem": "/proc/PID/mem", "ptrace": "ptrace", "core": "core dump",
+		"proc-mem": "/proc/PID/mem", "proc-mem-early": "/proc/PID/mem", "ptrace": "ptrace",
+		"ptrace-early": "ptrace", "traceme": "ptrace", "core": "core dump",
 		"pidfd-getfd": "pidfd_getfd"})[.case] as $by |
 		select($by and (.c.from_pid as $from | [.seen[] | select(.kind == "peek" and
 			.detail.by == $by and .detail.victim_pid == $from)] | length) != 1)'" | $brief"

@@ -81,6 +81,24 @@ foreign() {
 		'.detail.what == "kernel module"' '.process.comm == "modprobe"' '.verdict.rule == "everyday"'
 }
 
+# By another node, and by another mount of the same: the name does not matter.
+all_memory() {
+	local node=/run/other-mem
+
+	mknod "$node" c 1 1
+	bash -c "exec 5<$node; exec 6<$node"
+	holds "$(wait_event '.detail.what == "kernel memory"')" '.process.comm == "bash"' \
+		'.detail.name == "/dev/mem"' '.asset.kind == "self"'
+	rm "$node"
+	mkdir /run/other-proc
+	mount -t proc none /run/other-proc
+	head -c 1 /run/other-proc/kcore >/dev/null
+	holds "$(wait_event '.detail.what == "kernel memory" and .process.comm == "head"')" \
+		'.detail.name == "/proc/kcore"'
+	umount /run/other-proc
+	[[ $(count_events '.detail.what == "kernel memory"') == 2 ]]
+}
+
 clock() {
 	local first
 
@@ -189,6 +207,7 @@ CW_EVENTS=/run/events.json
 start_agent
 scenario "all that is done to the agent is told, before it takes effect" seen
 scenario "a foreign BPF program, and a kernel module" foreign
+scenario "all memory is opened: by whom" all_memory
 scenario "the wall clock set back: by whom, and how far it jumped" clock
 scenario "frozen by its control group: by whom, and the gap" freeze
 scenario "SIGKILL: told by the agent that it ends, also in the trace" killed

@@ -724,6 +724,7 @@ static const char *const tampers[] = {
 	[CW_TAMPER_MAP] = "bpf map",	       [CW_TAMPER_PROGRAM] = "bpf program",
 	[CW_TAMPER_LINK] = "bpf link",	       [CW_TAMPER_LOAD] = "foreign bpf program",
 	[CW_TAMPER_MODULE] = "kernel module",  [CW_TAMPER_CLOCK] = "wall clock",
+	[CW_TAMPER_MEMORY] = "kernel memory",
 };
 
 _Static_assert(CW_ARRAY_SIZE(tampers) == CW_TAMPER_MAX, "a way of tampering lacks its name");
@@ -776,6 +777,9 @@ static void add_tamper(struct cw_decode *d, struct cw_event *e, const struct cw_
 	case CW_TAMPER_CLOCK:
 		if (r->arg[0])
 			cw_event_add_time(e, "to", r->arg[0]);
+		return;
+	case CW_TAMPER_MEMORY:
+		cw_event_add_string(e, "name", r->arg[0] ? "/proc/kcore" : "/dev/mem");
 		return;
 	case CW_TAMPER_LIMIT:
 		cw_event_add_uint(e, "resource", r->arg[0]);

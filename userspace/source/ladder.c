@@ -51,6 +51,10 @@
 	"buffers of another device that a camera writes into"
 #define WRITES(prefix, less) \
 	prefix "access_traced", prefix "access_remote", prefix "pin_remote" less
+/* Core dumps, and who was let in before there was anything to see. */
+#define LOOKS \
+	"?tp__signal_deliver", "?fentry__access_traced|kprobe__access_traced", \
+	"?fentry__access_remote|kprobe__access_remote"
 #define BLIND_CODE \
 	"what was written before the start, or (before Linux 5.12) mapped; code that a process " \
 	"makes in memory of its own, or a script; registers that a tracer sets; root's own files"
@@ -73,7 +77,8 @@
 #define SELF(prefix) \
 	{ prefix "task_kill", prefix "agent_ptrace", prefix "bpf", prefix "bpf_map", \
 	  prefix "bpf_prog", prefix "settime", "?" prefix "setrlimit", "?" prefix "sigiotask", \
-	  "?tp__signal_generate", "?tp__module_load", "?tp__cgroup_freeze" }
+	  "?tp__signal_generate", "?tp__module_load", "?tp__cgroup_freeze", \
+	  "?fentry__open_mem|kprobe__open_mem", "?fentry__open_kcore|kprobe__open_kcore" }
 #define BLIND_SELF \
 	"what the kernel itself ends or stops (out of memory, cgroup.kill); the clock moved by " \
 	"adjtimex has no culprit"
@@ -180,15 +185,16 @@ static const struct cw_way ways[] = {
 	  "who changed a mode or an owner through a name outside the tree", BETTER_HOOKS,
 	  CW_NEEDS_NOTHING },
 
-	{ CW_CAP_PEEK, CW_PROBE_LSM, { "lsm__ptrace_access_check", "?tp__signal_deliver" },
+	{ CW_CAP_PEEK, CW_PROBE_LSM, { "lsm__ptrace_access_check", LOOKS },
 	  BLIND_CORE, NULL, CW_NEEDS_FILES },
-	{ CW_CAP_PEEK, CW_PROBE_FENTRY, { "fexit__ptrace_access_check", "?tp__signal_deliver" },
+	{ CW_CAP_PEEK, CW_PROBE_FENTRY, { "fexit__ptrace_access_check", LOOKS },
 	  BLIND_CORE, NULL, CW_NEEDS_FILES },
-	{ CW_CAP_PEEK, CW_PROBE_KPROBE, { "kprobe__ptrace_access_check", "?tp__signal_deliver" },
+	{ CW_CAP_PEEK, CW_PROBE_KPROBE, { "kprobe__ptrace_access_check", LOOKS },
 	  BLIND_CORE "; " BLIND_REFUSED, BETTER_TRAMPOLINE, CW_NEEDS_FILES },
 	{ CW_CAP_PEEK, CW_PROBE_TRACEPOINT, { SYS_EXIT },
 	  "who reads a core dump; ptrace and process_vm_readv by a thread's number or out of a "
-	  "container; /proc/PID/mem by io_uring", BETTER_HOOKS, CW_NEEDS_DESCRIPTORS },
+	  "container; /proc/PID/mem by io_uring, or opened before there was anything to see",
+	  BETTER_HOOKS, CW_NEEDS_DESCRIPTORS },
 
 	{ CW_CAP_CODE, CW_PROBE_LSM,
 	  { QUICK("mmap_file"), QUICK("file_mprotect"), WRITES("fentry__", "|kprobe__pin_remote") },
@@ -257,7 +263,8 @@ static const struct cw_way ways[] = {
 	  { SYS_EXIT, "tp__signal_generate", "?tp__module_load", "?tp__cgroup_freeze" },
 	  "who ended it: a signal is seen when it is on its way, and the record ends with the "
 	  "agent; limits; a descriptor of it that is taken; ptrace by the number of a thread that "
-	  "is not the first; BPF objects by other ways than their number", BETTER_HOOKS,
+	  "is not the first; BPF objects by other ways than their number; /dev/mem and /proc/kcore",
+	  BETTER_HOOKS,
 	  CW_NEEDS_NOTHING },
 
 	{ CW_CAP_SEED, CW_PROBE_ITERATOR, { "iter__task", "?iter__task_vma", "iter__task_file" },
@@ -383,6 +390,8 @@ static const struct {
 	CALLED("access_traced", "ptrace_access_vm"),
 	CALLED("access_remote", "access_remote_vm"),
 	CALLED("pin_remote", "pin_user_pages_remote"),
+	CALLED("open_mem", "open_port"),
+	CALLED("open_kcore", "open_kcore"),
 #undef CALLED
 	{ "fentry__fput", CW_HOOK_FENTRY, "__fput", 0 },
 	{ "kprobe__fput", CW_HOOK_KPROBE, "__fput", 0 },

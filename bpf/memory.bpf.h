@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * What really reads or writes another process's memory, unlike the question that
+ * ptrace_access_check is: that is asked once, maybe long before the other process touches anything,
+ * and not at all of a tracer that a process itself asked for (PTRACE_TRACEME).
+ */
+#ifndef CW_MEMORY_BPF_H
+#define CW_MEMORY_BPF_H
+
+#include "code.bpf.h"
+#include "peek.bpf.h"
+
+#define FOLL_WRITE_ 1
+
+/* The current process reads what `task` has in its memory. */
+static __noinline int memory_read(struct task_struct *task, __u32 way, __u32 rung)
+{
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+
+	if (!touched_maybe(tgid) || tgid == bpf_get_current_pid_tgid() >> 32)
+		return 0;
+	return peeked(tgid, way, rung, 0);
+}
+
+/* A tracer's words. Since 4.10. */
+static __always_inline void access_traced(struct task_struct *task, __u32 flags, __u32 rung)
+{
+	if (flags & FOLL_WRITE_)
+		code_written(task);
+	else
+		memory_read(task, CW_PEEK_PTRACE, rung);
+}
+
+SEC("fentry/ptrace_access_vm")
+int BPF_PROG(fentry__access_traced, struct task_struct *task, unsigned long addr, void *buf,
+	     int len, unsigned int flags)
+{
+	access_traced(task, flags, CW_RUNG_FENTRY);
+	return 0;
+}
+
+SEC("kprobe/ptrace_access_vm")
+int BPF_KPROBE(kprobe__access_traced, struct task_struct *task, unsigned long addr, void *buf,
+	       int len, unsigned int flags)
+{
+	access_traced(task, flags, CW_RUNG_KPROBE);
+	return 0;
+}
+
+/* What it was started with: ps(1) reads that of every process. */
+static __always_inline bool is_arguments(struct mm_struct *mm, __u64 begin, __u64 end)
+{
+	__u64 args = BPF_CORE_READ(mm, arg_start), env = BPF_CORE_READ(mm, env_start);
+	__u64 env_end = BPF_CORE_READ(mm, env_end);
+
+	/* prctl(2), PR_SET_MM: they need not lie side by side. */
+	return end <= env_end ? begin >= args || begin >= env :
+				begin >= args && end <= BPF_CORE_READ(mm, arg_end);
+}
+
+static __always_inline void memory_written(struct mm_struct *mm, __u32 flags)
+{
+	if (flags & FOLL_WRITE_ && bpf_core_field_exists(mm->owner))
+		code_written(BPF_CORE_READ(mm, owner));
+}
+
+/* /proc/PID/mem, and the arguments and variables there. Since 2.6. */
+static __always_inline void access_remote(struct mm_struct *mm, __u64 addr, int len, __u32 flags,
+					  __u32 rung)
+{
+	if (flags & FOLL_WRITE_)
+		memory_written(mm, flags);
+	else if (bpf_core_field_exists(mm->owner) && !is_arguments(mm, addr, addr + len))
+		memory_read(BPF_CORE_READ(mm, owner), CW_PEEK_MEM, rung);
+}
+
+SEC("fentry/access_remote_vm")
+int BPF_PROG(fentry__access_remote, struct mm_struct *mm, unsigned long addr, void *buf, int len,
+	     unsigned int flags)
+{
+	access_remote(mm, addr, len, flags, CW_RUNG_FENTRY);
+	return 0;
+}
+
+SEC("kprobe/access_remote_vm")
+int BPF_KPROBE(kprobe__access_remote, struct mm_struct *mm, unsigned long addr, void *buf, int len,
+	       unsigned int flags)
+{
+	access_remote(mm, addr, len, flags, CW_RUNG_KPROBE);
+	return 0;
+}
+
+/*
+ * process_vm_writev; who reads is asked each time. Since 5.6. Before 6.5 it has more parameters
+ * than a trampoline passes on.
+ */
+SEC("fentry/pin_user_pages_remote")
+int BPF_PROG(fentry__pin_remote, struct mm_struct *mm, unsigned long start, unsigned long pages,
+	     unsigned int flags)
+{
+	memory_written(mm, flags);
+	return 0;
+}
+
+SEC("kprobe/pin_user_pages_remote")
+int BPF_KPROBE(kprobe__pin_remote, struct mm_struct *mm, unsigned long start, unsigned long pages,
+	       unsigned int flags)
+{
+	memory_written(mm, flags);
+	return 0;
+}
+
+#endif
