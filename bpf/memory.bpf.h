@@ -12,23 +12,21 @@
 
 #define FOLL_WRITE_ 1
 
-/* The current process reads what `task` has in its memory. */
-static __noinline int memory_read(struct task_struct *task, __u32 way, __u32 rung)
+/* Is it the memory of another process than the current, which may have something in it? */
+static __always_inline bool memory_matters(__u32 tgid)
 {
-	__u32 tgid = BPF_CORE_READ(task, tgid);
-
-	if (!touched_maybe(tgid) || tgid == bpf_get_current_pid_tgid() >> 32)
-		return 0;
-	return peeked(tgid, way, rung, 0);
+	return touched_maybe(tgid) && tgid != bpf_get_current_pid_tgid() >> 32;
 }
 
 /* A tracer's words. Since 4.10. */
 static __always_inline void access_traced(struct task_struct *task, __u32 flags, __u32 rung)
 {
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+
 	if (flags & FOLL_WRITE_)
 		code_written(task);
-	else
-		memory_read(task, CW_PEEK_PTRACE, rung);
+	else if (memory_matters(tgid))
+		peeked(tgid, CW_PEEK_PTRACE, rung, 0);
 }
 
 SEC("fentry/ptrace_access_vm")
@@ -50,28 +48,30 @@ int BPF_KPROBE(kprobe__access_traced, struct task_struct *task, unsigned long ad
 /* What it was started with: ps(1) reads that of every process. */
 static __always_inline bool is_arguments(struct mm_struct *mm, __u64 begin, __u64 end)
 {
-	__u64 args = BPF_CORE_READ(mm, arg_start), env = BPF_CORE_READ(mm, env_start);
-	__u64 env_end = BPF_CORE_READ(mm, env_end);
+	__u64 args = BPF_CORE_READ(mm, arg_start), args_end = BPF_CORE_READ(mm, arg_end);
+	__u64 env = BPF_CORE_READ(mm, env_start), env_end = BPF_CORE_READ(mm, env_end);
 
-	/* prctl(2), PR_SET_MM: they need not lie side by side. */
-	return end <= env_end ? begin >= args || begin >= env :
-				begin >= args && end <= BPF_CORE_READ(mm, arg_end);
-}
-
-static __always_inline void memory_written(struct mm_struct *mm, __u32 flags)
-{
-	if (flags & FOLL_WRITE_ && bpf_core_field_exists(mm->owner))
-		code_written(BPF_CORE_READ(mm, owner));
+	/* As one, unless the process has moved them: prctl(2), PR_SET_MM. */
+	if (args_end == env)
+		return begin >= args && end <= env_end;
+	return (begin >= args && end <= args_end) || (begin >= env && end <= env_end);
 }
 
 /* /proc/PID/mem, and the arguments and variables there. Since 2.6. */
 static __always_inline void access_remote(struct mm_struct *mm, __u64 addr, int len, __u32 flags,
 					  __u32 rung)
 {
+	struct task_struct *owner;
+	__u32 tgid;
+
+	if (!bpf_core_field_exists(mm->owner))
+		return;
+	owner = BPF_CORE_READ(mm, owner);
+	tgid = BPF_CORE_READ(owner, tgid);
 	if (flags & FOLL_WRITE_)
-		memory_written(mm, flags);
-	else if (bpf_core_field_exists(mm->owner) && !is_arguments(mm, addr, addr + len))
-		memory_read(BPF_CORE_READ(mm, owner), CW_PEEK_MEM, rung);
+		code_written(owner);
+	else if (memory_matters(tgid) && !is_arguments(mm, addr, addr + len))
+		peeked(tgid, CW_PEEK_MEM, rung, 0);
 }
 
 SEC("fentry/access_remote_vm")
@@ -88,6 +88,12 @@ int BPF_KPROBE(kprobe__access_remote, struct mm_struct *mm, unsigned long addr, 
 {
 	access_remote(mm, addr, len, flags, CW_RUNG_KPROBE);
 	return 0;
+}
+
+static __always_inline void memory_written(struct mm_struct *mm, __u32 flags)
+{
+	if (flags & FOLL_WRITE_ && bpf_core_field_exists(mm->owner))
+		code_written(BPF_CORE_READ(mm, owner));
 }
 
 /*

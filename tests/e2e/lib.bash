@@ -20,7 +20,8 @@
 # $CW_NO_TRACE: cw_start records no trace, for tests that measure.
 #
 # In a guest, results as TAP:
-#   scenario TITLE FUNCTION       runs FUNCTION in a subshell in which any failing command ends it
+#   scenario TITLE FUNCTION [ARGUMENT…]
+#                                 runs FUNCTION in a subshell in which any failing command ends it
 #   skip_scenario REASON          inside FUNCTION: what is missing
 #   fail MESSAGE                  inside FUNCTION
 #   holds EVENT FILTER…           inside FUNCTION: jq's FILTERs are true of the event
@@ -180,7 +181,9 @@ holds() {
 }
 
 scenario() {
-	local title=$1 function=$2 output status flags=$-
+	local title=$1 output status flags=$-
+
+	shift
 
 	[[ $title =~ ${CW_FILTER:-} ]] || return 0
 	CW_SKIP_REASON=$(mktemp)
@@ -191,7 +194,7 @@ scenario() {
 	(
 		set -Eeuo pipefail
 		trap 'echo "${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND: status $?" >&2' ERR
-		"$function"
+		"$@"
 	) >"$output" 2>&1
 	status=$?
 	[[ $flags != *e* ]] || set -e

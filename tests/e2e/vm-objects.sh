@@ -19,6 +19,7 @@ ATTACKS=$(dirname "$CAMWARDEN")/attacks
 RECORDINGS=/mnt/disk/rec
 CLIP=$RECORDINGS/clip.mp4
 IMAGE=/run/image # with a file system that holds recordings, too
+STACK=/run/stack # the same, in a mapped device over a partition
 RESULTS=/run/attacks
 FRAMES=12
 
@@ -35,6 +36,7 @@ write_policy() {
 		  mics:    {kind: microphone}
 		  footage: {kind: recordings, path: $RECORDINGS}
 		  in-image: {kind: recordings, path: /mnt/image}
+		  in-stack: {kind: recordings, path: /mnt/stack}
 		  disks:   {kind: disk}
 	END
 }
@@ -136,6 +138,37 @@ raw_disks() {
 	none file "select(.row == 25 and (.seen | any(.kind == \"rawdisk\" and
 		.asset.kind == \"disk\" and .detail.below == \"$RECORDINGS\") | not)) | $brief"
 	none image 'select(.seen | any(.kind == "rawdisk" and .detail.below == "/mnt/image") | not)'" | $brief"
+}
+
+# An image, its loop device, the partition there, what is mapped over it: each has the recordings.
+make_stack() {
+	truncate -s 24M "$STACK"
+	echo 'start=2048, type=83' | sfdisk -q --label dos "$STACK"
+	STACK_LOOP=$(losetup -P -f --show "$STACK")
+	map_stack recordings
+	mkfs.ext4 -q /dev/mapper/recordings
+	mkdir /mnt/stack
+	mount /dev/mapper/recordings /mnt/stack
+}
+
+# map_stack NAME: the partition once more.
+map_stack() {
+	dmsetup --noudevsync create "$1" --table "0 40000 linear ${STACK_LOOP}p1 0"
+	dmsetup mknodes
+}
+
+stack() {
+	local path
+
+	map_stack twin
+	sleep 1 # until the kernel has told of it
+	for path in /dev/mapper/recordings /dev/mapper/twin "${STACK_LOOP}p1" "$STACK_LOOP" "$STACK"; do
+		mark_events
+		head -c 1 "$path" >/dev/null
+		holds "$(wait_event '.kind == "rawdisk" and .process.comm == "head"')" \
+			".asset.path == \"$path\"" '.asset.kind == "disk"' \
+			'.detail.below == "/mnt/stack"' '.verdict.decision == "flag"'
+	done
 }
 
 changes() { rows 24 24 file 4; rows 24 24 camera 2; }
@@ -340,6 +373,8 @@ mkdir /mnt/image
 modprobe loop
 mount -t ext4 "$(losetup -f --show "$IMAGE")" /mnt/image
 "$ATTACKS" --make /mnt/image/clip.mp4
+modprobe dm-mod
+make_stack
 write_policy
 cw_start --policy /run/policy.yaml || echo "# goes on, to show what fails"
 # Not a scenario: the others look at what came of it, whichever are asked for. In shells of their own,
@@ -355,6 +390,7 @@ scenario "recording: descriptors and bytes of rows 14 to 19 are seen" file_descr
 scenario "camera: who reads the memory of a process that holds it is seen" camera_memory
 scenario "recording: who reads the memory of a process that holds it is seen" file_memory
 scenario "who reads the disk below the recordings, or the image behind it, is seen" raw_disks
+scenario "a partition, its disk and what is mapped over it are the disk below, too" stack
 scenario "who mounts over recordings, shows them elsewhere or takes them away is told" mounts
 scenario "ways that are not in the catalogue are seen" outside
 scenario "cut files, changed modes and owners are seen" changes

@@ -29,6 +29,9 @@
 #endif
 #define BLIND_SYSCALL \
 	"what the kernel opens for itself, io_uring's own descriptors and SQPOLL rings" BLIND_32BIT
+#define BLIND_OUTSIDE \
+	"on FAT, exFAT, FUSE and SMB, a recording by a name outside of its tree, once it has " \
+	"left memory"
 #define BLIND_CONNECTION \
 	"protocols other than TCP; what a proxy passes on by UNIX sockets or pipes; which of its " \
 	"peers a server serves whose threads share the work"
@@ -89,14 +92,16 @@
 
 static const struct cw_way ways[] = {
 	{ CW_CAP_OPEN, CW_PROBE_LSM, { QUICK("file_open"), "?lsm__d_instantiate" },
-	  "what a security module before bpf in the list refuses", NULL, CW_NEEDS_NOTHING },
-	{ CW_CAP_OPEN, CW_PROBE_FENTRY, { "fexit__file_open", "?fentry__d_instantiate" }, "", NULL,
+	  "what a security module before bpf in the list refuses; " BLIND_OUTSIDE, NULL,
 	  CW_NEEDS_NOTHING },
+	{ CW_CAP_OPEN, CW_PROBE_FENTRY, { "fexit__file_open", "?fentry__d_instantiate" },
+	  BLIND_OUTSIDE, NULL, CW_NEEDS_NOTHING },
 	{ CW_CAP_OPEN, CW_PROBE_KPROBE, { "kprobe__file_open", "?kprobe__d_instantiate" },
-	  "whether a security module refuses the open of a file then", BETTER_TRAMPOLINE,
+	  "whether a security module refuses the open of a file then; " BLIND_OUTSIDE,
+	  BETTER_TRAMPOLINE,
 	  CW_NEEDS_NOTHING },
 	{ CW_CAP_OPEN, CW_PROBE_TRACEPOINT, { SYS_EXIT, "?tp__io_uring_complete" },
-	  BLIND_SYSCALL, BETTER_HOOKS, CW_NEEDS_NOTHING },
+	  BLIND_SYSCALL "; " BLIND_OUTSIDE, BETTER_HOOKS, CW_NEEDS_NOTHING },
 
 	/* A driver's refusal is told by who began the open. */
 	{ CW_CAP_DENIED, CW_PROBE_LSM, { "fexit__chrdev_open", CAPABLE("fexit__") },
