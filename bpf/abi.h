@@ -192,8 +192,16 @@ enum cw_tamper {
 	CW_TAMPER_LOAD,	   /* type of the foreign program; its name */
 	CW_TAMPER_MODULE,  /* its name */
 	CW_TAMPER_CLOCK,   /* nanoseconds since 1970, 0: not known */
-	CW_TAMPER_MEMORY,  /* /dev/mem, or 1: /proc/kcore */
+	CW_TAMPER_MEMORY,  /* enum cw_memory */
 	CW_TAMPER_MAX,
+};
+
+/* What shows the memory of the whole machine. */
+enum cw_memory {
+	CW_MEMORY_MEM,
+	CW_MEMORY_KMEM, /* before Linux 5.13 */
+	CW_MEMORY_KCORE,
+	CW_MEMORY_MAX,
 };
 
 /* What the kernel side could not deliver or remember, by class. */

@@ -18,6 +18,12 @@ static __always_inline bool memory_matters(__u32 tgid)
 	return touched_maybe(tgid) && tgid != bpf_get_current_pid_tgid() >> 32;
 }
 
+/* What ptrace_access_check said of who attached; told once, so by the same word. */
+static __always_inline __u32 tracer_way(void)
+{
+	return call_is_known() ? CW_PEEK_PTRACE : CW_PEEK_ATTACH;
+}
+
 /* A tracer's words. Since 4.10. */
 static __always_inline void access_traced(struct task_struct *task, __u32 flags, __u32 rung)
 {
@@ -26,7 +32,7 @@ static __always_inline void access_traced(struct task_struct *task, __u32 flags,
 	if (flags & FOLL_WRITE_)
 		code_written(task);
 	else if (memory_matters(tgid))
-		peeked(tgid, CW_PEEK_PTRACE, rung, 0);
+		peeked(tgid, tracer_way(), rung, 0);
 }
 
 SEC("fentry/ptrace_access_vm")
@@ -45,20 +51,32 @@ int BPF_KPROBE(kprobe__access_traced, struct task_struct *task, unsigned long ad
 	return 0;
 }
 
-/* What it was started with: ps(1) reads that of every process. */
-static __always_inline bool is_arguments(struct mm_struct *mm, __u64 begin, __u64 end)
+/*
+ * What it was started with: ps(1) reads that of every process, up to a page of it at once, whatever
+ * its length. Behind it are the name of its file and the end of its stack.
+ */
+static __always_inline bool is_arguments(struct mm_struct *mm, __u64 addr)
 {
 	__u64 args = BPF_CORE_READ(mm, arg_start), args_end = BPF_CORE_READ(mm, arg_end);
 	__u64 env = BPF_CORE_READ(mm, env_start), env_end = BPF_CORE_READ(mm, env_end);
 
 	/* As one, unless the process has moved them: prctl(2), PR_SET_MM. */
 	if (args_end == env)
-		return begin >= args && end <= env_end;
-	return (begin >= args && end <= args_end) || (begin >= env && end <= env_end);
+		return addr >= args && addr < env_end;
+	return (addr >= args && addr < args_end) || (addr >= env && addr < env_end);
 }
 
-/* /proc/PID/mem, and the arguments and variables there. Since 2.6. */
-static __always_inline void access_remote(struct mm_struct *mm, __u64 addr, int len, __u32 flags,
+static __always_inline bool is_traced(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, ptrace) &&
+	       (__u64)BPF_CORE_READ(task, parent) == bpf_get_current_task();
+}
+
+/*
+ * /proc/PID/mem, and the arguments and variables there; since 6.7 a tracer's words, too. Since 2.6.
+ * Misses all where the kernel has no control groups of memory: it does not know whose memory it is.
+ */
+static __always_inline void access_remote(struct mm_struct *mm, __u64 addr, __u32 flags,
 					  __u32 rung)
 {
 	struct task_struct *owner;
@@ -70,15 +88,15 @@ static __always_inline void access_remote(struct mm_struct *mm, __u64 addr, int 
 	tgid = BPF_CORE_READ(owner, tgid);
 	if (flags & FOLL_WRITE_)
 		code_written(owner);
-	else if (memory_matters(tgid) && !is_arguments(mm, addr, addr + len))
-		peeked(tgid, CW_PEEK_MEM, rung, 0);
+	else if (memory_matters(tgid) && !is_arguments(mm, addr))
+		peeked(tgid, is_traced(owner) ? tracer_way() : CW_PEEK_MEM, rung, 0);
 }
 
 SEC("fentry/access_remote_vm")
 int BPF_PROG(fentry__access_remote, struct mm_struct *mm, unsigned long addr, void *buf, int len,
 	     unsigned int flags)
 {
-	access_remote(mm, addr, len, flags, CW_RUNG_FENTRY);
+	access_remote(mm, addr, flags, CW_RUNG_FENTRY);
 	return 0;
 }
 
@@ -86,7 +104,7 @@ SEC("kprobe/access_remote_vm")
 int BPF_KPROBE(kprobe__access_remote, struct mm_struct *mm, unsigned long addr, void *buf, int len,
 	       unsigned int flags)
 {
-	access_remote(mm, addr, len, flags, CW_RUNG_KPROBE);
+	access_remote(mm, addr, flags, CW_RUNG_KPROBE);
 	return 0;
 }
 

@@ -113,16 +113,20 @@ static __noinline int core_opened(struct file *file, __u32 rung)
 }
 
 /*
- * Kernels before 5.15 do not let a program see the registers (dd6e10fbd9f8), nor do those without
- * types of their own.
+ * By which call? Kernels before 5.15 do not let a program see the registers (dd6e10fbd9f8), nor do
+ * those without types of their own.
  */
+static __always_inline bool call_is_known(void)
+{
+	return kernel_types && bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs);
+}
+
 static __always_inline __u32 peek_way(__u32 mode)
 {
 	struct pt_regs *regs;
 	__u64 nr;
 
-	if (!kernel_types ||
-	    !bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+	if (!call_is_known())
 		return mode & PTRACE_MODE_FSCREDS_ ? CW_PEEK_MEM : CW_PEEK_ATTACH;
 	regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 #if defined(__TARGET_ARCH_x86)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * What is done to the agent itself: signals, ptrace, its BPF objects, foreign programs and modules,
- * the wall clock. Its files are inodes with a mark like any other (CW_SELF_ASSET); the hooks of
- * open.bpf.h and tree.bpf.h tell of them. Whatever does not concern the agent costs one comparison.
+ * the wall clock, a look into all memory. Its files are inodes with a mark like any other
+ * (CW_SELF_ASSET); the hooks of open.bpf.h and tree.bpf.h tell of them. Whatever does not concern
+ * the agent costs one comparison.
  *
  * Here nothing is refused; what refuses is in harden.bpf.h and only loaded on demand.
  */
@@ -426,45 +427,54 @@ int tp__module_load(struct bpf_raw_tracepoint_args *ctx)
 
 /*
  * All memory is about to be opened: that of the agent, of who holds a camera, of the kernel. By
- * whichever node or mount; before it is known whether he may.
+ * whichever node or mount. The permissions of the file have let him; lockdown or a lacking
+ * capability may refuse him yet.
  */
-static __noinline int memory_opened(__u32 which, __u32 rung)
+static __noinline int memory_opened(enum cw_memory which, __u32 rung)
 {
 	struct tamper t = { .what = CW_TAMPER_MEMORY, .rung = rung };
 
-	if (is_agent() || !tamper_is_news(CW_TAMPER_MEMORY, ONCE))
+	if (is_agent() || !tamper_is_news(CW_TAMPER_MEMORY | which << 8, ONCE))
 		return 0;
 	t.arg[0] = which;
 	return emit_tamper(&t);
 }
 
-/* /dev/mem and /dev/port. Since 2.4. */
-SEC("fentry/open_port")
-int BPF_PROG(fentry__open_mem, struct inode *inode, struct file *file)
+/* Misses /dev/port, which is no memory. Since 2.4. */
+static __always_inline void open_mem(struct inode *inode, __u32 rung)
 {
-	memory_opened(0, CW_RUNG_FENTRY);
+	__u32 minor = BPF_CORE_READ(inode, i_rdev) & 0xff;
+
+	if (minor == 1 || minor == 2)
+		memory_opened(minor == 1 ? CW_MEMORY_MEM : CW_MEMORY_KMEM, rung);
+}
+
+SEC("fentry/open_port")
+int BPF_PROG(fentry__open_mem, struct inode *inode)
+{
+	open_mem(inode, CW_RUNG_FENTRY);
 	return 0;
 }
 
 SEC("kprobe/open_port")
-int BPF_KPROBE(kprobe__open_mem)
+int BPF_KPROBE(kprobe__open_mem, struct inode *inode)
 {
-	memory_opened(0, CW_RUNG_KPROBE);
+	open_mem(inode, CW_RUNG_KPROBE);
 	return 0;
 }
 
 /* Since 2.4. */
 SEC("fentry/open_kcore")
-int BPF_PROG(fentry__open_kcore, struct inode *inode, struct file *file)
+int BPF_PROG(fentry__open_kcore)
 {
-	memory_opened(1, CW_RUNG_FENTRY);
+	memory_opened(CW_MEMORY_KCORE, CW_RUNG_FENTRY);
 	return 0;
 }
 
 SEC("kprobe/open_kcore")
 int BPF_KPROBE(kprobe__open_kcore)
 {
-	memory_opened(1, CW_RUNG_KPROBE);
+	memory_opened(CW_MEMORY_KCORE, CW_RUNG_KPROBE);
 	return 0;
 }
 

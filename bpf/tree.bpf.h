@@ -361,7 +361,7 @@ static __noinline int gone(struct inode *inode, __u32 asset, __u32 rung)
 
 /*
  * Has an inode a number only for as long as it is in memory? That of FUSE and SMB is the server's,
- * who may well do so.
+ * who may well do so. The same list as in userspace/source/watch.c.
  */
 static __always_inline bool numbers_pass(const struct inode *inode)
 {

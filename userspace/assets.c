@@ -42,20 +42,22 @@ static bool whole_major(unsigned int major)
 void cw_assets_refresh_devices(struct cw_assets *a)
 {
 	cw_auto_free struct cw_device_info *list = NULL;
-	unsigned int media = dynamic_major("media");
+	unsigned int media = dynamic_major("media"), usbmon = dynamic_major("usbmon");
 	size_t n = 0;
 
 	for (size_t i = 0; i < CW_ARRAY_SIZE(whole_majors); i++)
 		cw_kernel_watch_major(a->kernel, whole_majors[i], false, true);
 	if (media)
 		cw_kernel_watch_major(a->kernel, media, false, true);
+	if (usbmon)
+		cw_kernel_watch_major(a->kernel, usbmon, false, true);
 	cw_enrich_forget_device(a->enrich, UINT32_MAX, 0);
 	cw_kernel_heed_nodes(a->kernel);
 	if (cw_device_list("/", &list, &n))
 		return;
 	for (size_t i = 0; i < n; i++)
 		if (list[i].kind != CW_ASSET_NONE && !whole_major(list[i].dev_major) &&
-		    list[i].dev_major != media)
+		    list[i].dev_major != media && list[i].dev_major != usbmon)
 			cw_kernel_watch_device(a->kernel, list[i].dev_major, list[i].dev_minor,
 					       false, CW_NO_ASSET);
 }

@@ -754,7 +754,7 @@ static void take_uevents(struct pipeline *p)
 			modules = modules || !strcmp(s, "SUBSYSTEM=module");
 			devices = devices || !strcmp(s, "SUBSYSTEM=video4linux") ||
 				  !strcmp(s, "SUBSYSTEM=sound") || !strcmp(s, "SUBSYSTEM=media") ||
-				  !strcmp(s, "SUBSYSTEM=usb");
+				  !strcmp(s, "SUBSYSTEM=usb") || !strcmp(s, "SUBSYSTEM=usbmon");
 			disks = disks || !strcmp(s, "SUBSYSTEM=block");
 		}
 	}

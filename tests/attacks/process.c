@@ -173,7 +173,7 @@ int hold_secret_later(const struct attack *a, int sock)
 	char word = 0;
 
 	if (send(sock, &word, 1, MSG_NOSIGNAL) != 1 || recv(sock, &word, 1, 0) != 1)
-		return -errno;
+		return -EPIPE;
 	return hold_secret(a, sock);
 }
 

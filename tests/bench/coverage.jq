@@ -5,7 +5,8 @@ def operations: [
 	["getppid", "any other system call", "–"], ["open_4", "`open` and `close`, depth 4", "`open`, `close`"],
 	["dev_null", "the same of `/dev/null`", "`open`, `denied`, `close`"], ["read", "`pread`", "`use`, `peek`"],
 	["write", "`pwrite`", "`use`"], ["ioctl", "`ioctl`", "`use`, `stream`"], ["mmap", "`mmap` and `munmap`", "`map`"],
-	["kill", "`kill`", "`self`"], ["peek", "`process_vm_readv`, as `ptrace`", "`peek`, `self`"],
+	["kill", "`kill`", "`self`"], ["ptrace", "`ptrace`, to attach", "`peek`, `self`"],
+	["peek", "`process_vm_readv`", "`peek`, `self`, `code`"],
 	["spawn", "`fork`, `exec`, exit", "`process`"], ["accept", "TCP `connect`, `accept`, `close`", "`connection`, `egress`"]
 ];
 def more($a; $b): if $a == null or $b == null then "–" else "+\($a - $b)" | sub("\\+-"; "−") end;

@@ -5,7 +5,7 @@ def names: {
 	open_1: "open+close, depth 1", open_4: "open+close, depth 4", open_12: "open+close, depth 12",
 	open_many: "open+close, depth 1, table of descriptors grown",
 	dev_null: "open+close of /dev/null", read: "read", write: "write", ioctl: "ioctl",
-	mmap: "mmap+munmap", kill: "kill with signal 0", peek: "process_vm_readv, one byte",
+	mmap: "mmap+munmap", kill: "kill with signal 0", ptrace: "ptrace, to attach", peek: "process_vm_readv, one byte",
 	spawn: "fork+exec+exit of true", accept: "TCP connect+accept+close",
 	load: "tar, find, compile",
 	allowed: "open+close, watched, allowed", flagged: "open+close, watched, flagged"

@@ -18,6 +18,8 @@ cd "$(dirname "$0")/../.."
 PROCESS="raw_tp/sched_process_fork raw_tp/sched_process_exec raw_tp/sched_process_exit"
 SECURITY="file_permission file_ioctl mmap_file"
 PTRACE="ptrace_access_check ptrace_access_check" # that of "peek" and that of "self"
+PIN=kprobe/pin_user_pages_remote # before 6.5, see bpf/memory.bpf.h
+
 # hooks KIND PREFIX NAME…: KIND/PREFIX_NAME for each.
 hooks() {
 	local kind=$1 prefix=$2
@@ -29,13 +31,13 @@ hooks() {
 declare -A HOOKS=(
 	[lsm]="$(hooks fentry bpf_lsm_ file_open $SECURITY) fentry/__fput fexit/chrdev_open
 		lsm/d_instantiate lsm/inode_free_security lsm/sock_graft raw_tp/inet_sock_set_state
-		lsm/task_kill $(hooks lsm '' $PTRACE) $PROCESS"
+		lsm/task_kill $(hooks lsm '' $PTRACE) $PIN $PROCESS"
 	[fentry]="$(hooks fexit security_ file_open $SECURITY) fentry/__fput fexit/chrdev_open
 		$(hooks fentry security_ d_instantiate inode_free sock_graft)
 		$(hooks fentry security_ task_kill) $(hooks fexit security_ $PTRACE)
-		raw_tp/inet_sock_set_state $PROCESS"
+		$PIN raw_tp/inet_sock_set_state $PROCESS"
 	[kprobe]="$(hooks kprobe security_ file_open $SECURITY d_instantiate inode_free sock_graft)
-		$(hooks kprobe security_ task_kill $PTRACE)
+		$(hooks kprobe security_ task_kill $PTRACE) $PIN
 		kprobe/__fput kprobe/chrdev_open raw_tp/inet_sock_set_state $PROCESS"
 	[tracepoint]="tp_btf/sys_exit raw_tp/inet_sock_set_state $PROCESS $PROCESS"
 )

@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -131,7 +132,13 @@ static void do_kill(void)
 		fail("kill");
 }
 
-/* What is asked before it, is asked before ptrace and the like, too. */
+/* A second time: refused, but as the last thing, after all questions whether it is allowed. */
+static void do_ptrace(void)
+{
+	if (!ptrace(PTRACE_SEIZE, child, NULL, NULL) || errno != EPERM)
+		fail("ptrace");
+}
+
 static void do_peek(void)
 {
 	static char theirs;
@@ -200,6 +207,7 @@ static const struct operation {
 	{ "ioctl", do_ioctl, 500, 20, 0, 0 },
 	{ "mmap", do_mmap, FEW, 1000, 0, 0 },
 	{ "kill", do_kill, 500, 20, 0, 0 },
+	{ "ptrace", do_ptrace, 200, 20, 0, 0 },
 	{ "peek", do_peek, 200, 20, 0, 0 },
 	{ "spawn", do_spawn, 1, 150, 0, 0 },
 	{ "accept", do_accept, 1, 200, 0, 0 },
@@ -295,6 +303,8 @@ static void prepare(const char *path)
 		for (;;)
 			pause();
 	}
+	if (ptrace(PTRACE_SEIZE, child, NULL, NULL))
+		fail("ptrace");
 }
 
 /*

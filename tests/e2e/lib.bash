@@ -23,6 +23,7 @@
 #   scenario TITLE FUNCTION [ARGUMENT…]
 #                                 runs FUNCTION in a subshell in which any failing command ends it
 #   skip_scenario REASON          inside FUNCTION: what is missing
+#   wait_until SECONDS COMMAND…   for what gives no event; 1 when the time is up
 #   fail MESSAGE                  inside FUNCTION
 #   holds EVENT FILTER…           inside FUNCTION: jq's FILTERs are true of the event
 #   scenarios_done                last line of the file: the plan; without it the file counts as dead
@@ -152,6 +153,17 @@ e2e_teardown() {
 
 CW_SCENARIOS=0
 CW_FAILED=0
+
+# wait_until SECONDS COMMAND…: tries often; only for conditions that cannot be waited on.
+wait_until() {
+	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+
+	shift
+	until "$@"; do
+		((${EPOCHREALTIME/./} < end)) || return 1
+		sleep 0.05
+	done
+}
 
 skip_scenario() {
 	printf '%s\n' "$*" >"$CW_SKIP_REASON"

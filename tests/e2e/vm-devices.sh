@@ -135,19 +135,24 @@ usb_camera() {
 	gadget_unplug
 }
 
+bus_opened() {
+	bash -c "exec 5</dev/usbmon$1"
+	[[ $(count_events '.kind == "open" and .process.comm == "bash"') != 0 ]]
+}
+
 # What passes on its bus has the pictures in it, too. Number 0 is all buses.
 usb_bus() {
-	local bus
+	local bus own
 
 	{ modprobe -qn dummy_hcd && modprobe -qn usbmon; } ||
 		skip_scenario "this kernel has no USB gadgets, or no usbmon"
 	gadget_plug camera "camera three"
-	bus=$((10#$(cut -d / -f 5 <<<"$GADGET_USB")))
+	own=$((10#$(cut -d / -f 5 <<<"$GADGET_USB")))
 	modprobe usbmon
-	sleep 1 # its number is the kernel's choice, and known from then on
-	for bus in 0 "$bus"; do
+	for bus in 0 "$own"; do
 		mark_events
-		bash -c "exec 5</dev/usbmon$bus"
+		# Its number is the kernel's choice, and known from then on.
+		wait_until 20 bus_opened "$bus"
 		holds "$(wait_event '.kind == "open" and .process.comm == "bash"')" \
 			".asset.node == \"/dev/usbmon$bus\"" '.asset.kind == "camera"' \
 			'.asset.card == "camera three"' '.verdict.decision == "flag"'

@@ -100,8 +100,8 @@ camera_names() { rows 1 13 camera 30; }
 file_names() { rows 1 13 file 36; }
 camera_descriptors() { rows 14 19 camera 9; }
 file_descriptors() { rows 14 19 file 10; }
-camera_memory() { rows 20 22 camera 5; looked_into camera; }
-file_memory() { rows 20 22 file 4; looked_into file; }
+camera_memory() { rows 20 22 camera 8; looked_into camera; }
+file_memory() { rows 20 22 file 7; looked_into file; }
 # Also those that happen in the agent's own mount namespace and are no object of the tree.
 mounts() {
 	rows 26 26 camera 2
@@ -157,11 +157,17 @@ map_stack() {
 	dmsetup mknodes
 }
 
+twin_seen() {
+	head -c 1 /dev/mapper/twin >/dev/null
+	[[ $(count_events '.kind == "rawdisk" and .asset.path == "/dev/mapper/twin"') != 0 ]]
+}
+
 stack() {
 	local path
 
 	map_stack twin
-	sleep 1 # until the kernel has told of it
+	mark_events
+	wait_until 20 twin_seen # the kernel has told the agent of it
 	for path in /dev/mapper/recordings /dev/mapper/twin "${STACK_LOOP}p1" "$STACK_LOOP" "$STACK"; do
 		mark_events
 		head -c 1 "$path" >/dev/null
@@ -197,7 +203,7 @@ looked_into() {
 		"ptrace-early": "ptrace", "traceme": "ptrace", "core": "core dump",
 		"pidfd-getfd": "pidfd_getfd"})[.case] as $by |
 		select($by and (.c.from_pid as $from | [.seen[] | select(.kind == "peek" and
-			.detail.by == $by and .detail.victim_pid == $from)] | length) != 1)'" | $brief"
+			.detail.victim_pid == $from) | .detail.by] != [$by]))'" | $brief"
 }
 
 handed_over() {

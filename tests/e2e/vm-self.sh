@@ -86,17 +86,16 @@ all_memory() {
 	local node=/run/other-mem
 
 	mknod "$node" c 1 1
-	bash -c "exec 5<$node; exec 6<$node"
-	holds "$(wait_event '.detail.what == "kernel memory"')" '.process.comm == "bash"' \
-		'.detail.name == "/dev/mem"' '.asset.kind == "self"'
-	rm "$node"
 	mkdir /run/other-proc
 	mount -t proc none /run/other-proc
-	head -c 1 /run/other-proc/kcore >/dev/null
-	holds "$(wait_event '.detail.what == "kernel memory" and .process.comm == "head"')" \
-		'.detail.name == "/proc/kcore"'
+	bash -c "exec 5</dev/port; exec 6<$node; exec 7<$node; exec 8</run/other-proc/kcore"
+	holds "$(wait_event '.detail.what == "kernel memory" and .detail.name == "/proc/kcore"')" \
+		'.process.comm == "bash"' '.asset.kind == "self"' '.verdict.severity == "high"'
+	holds "$(events '.detail.what == "kernel memory" and .process.comm == "bash"' | head -n 1)" \
+		'.detail.name == "/dev/mem"' '.verdict.rule == "everyday"'
+	[[ $(count_events '.detail.what == "kernel memory" and .process.comm == "bash"') == 2 ]]
 	umount /run/other-proc
-	[[ $(count_events '.detail.what == "kernel memory"') == 2 ]]
+	rm "$node"
 }
 
 clock() {

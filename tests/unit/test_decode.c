@@ -501,6 +501,14 @@ static void test_tamper(void **state)
 	give(*state, &r, &e, &ret);
 	assert_false(ret.urgent);
 	assert_int_equal(strlen(string_of(&e, "name")), sizeof(r.name));
+	r.what = CW_TAMPER_MEMORY;
+	r.arg[0] = CW_MEMORY_KCORE;
+	give(*state, &r, &e, &ret);
+	assert_string_equal(string_of(&e, "what"), "kernel memory");
+	assert_string_equal(string_of(&e, "name"), "/proc/kcore");
+	r.arg[0] = CW_MEMORY_MAX;
+	give(*state, &r, &e, &ret);
+	assert_null(cw_event_detail(&e, "name"));
 	r.what = CW_TAMPER_MAX;
 	assert_int_equal(cw_decode_record(*state, &r, sizeof(r), &e, &ret), -EBADMSG);
 }

@@ -273,8 +273,8 @@ static void finds_a_camera_behind_usbfs(void **state)
 	assert_int_equal(identify(189, 3).kind, CW_ASSET_NONE);
 }
 
-/* A stream of audio with one endpoint. */
-#define AUDIO(address, kind) "\x09\4\1\1\1\1\2\0\0\x09\5" address kind "\0\1\1\0\0"
+#define ENDPOINT(address, kind) "\x09\5" address kind "\0\1\1\0\0"
+#define AUDIO(address, kind) "\x09\4\1\1\1\1\2\0\0" ENDPOINT(address, kind)
 
 static enum cw_asset_kind usb_kind(const char *descriptors, size_t len)
 {
@@ -290,8 +290,11 @@ static void finds_a_microphone_behind_usbfs(void **state)
 	put_usb_camera();
 	assert_int_equal(USB_KIND(AUDIO("\x81", "\5")), CW_ASSET_MICROPHONE);
 	assert_int_equal(USB_KIND(AUDIO("\1", "\5") AUDIO("\x81", "\5")), CW_ASSET_MICROPHONE);
-	/* A loudspeaker, which tells of its clock. */
-	assert_int_equal(USB_KIND(AUDIO("\1", "\5") AUDIO("\x81", "\x11")), CW_ASSET_NONE);
+	/* Its samples are the clock of what is played. */
+	assert_int_equal(USB_KIND(AUDIO("\x81", "\x25")), CW_ASSET_MICROPHONE);
+	/* A loudspeaker, which tells of its clock: USB audio 2, and 1. */
+	assert_int_equal(USB_KIND(AUDIO("\1", "\5") ENDPOINT("\x81", "\x11")), CW_ASSET_NONE);
+	assert_int_equal(USB_KIND(AUDIO("\1", "\5") ENDPOINT("\x81", "\1")), CW_ASSET_NONE);
 	/* An endpoint of another interface. */
 	assert_int_equal(USB_KIND("\x09\4\1\1\1\xff\2\0\0\7\5\x81\5\0\1\1"), CW_ASSET_NONE);
 	/* A camera has one, too. */

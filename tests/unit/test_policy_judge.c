@@ -666,6 +666,19 @@ static void has_rules_of_its_own(void **state)
 	cw_policy_judge(p, &e);
 	assert_int_equal(e.verdict.decision, CW_DECISION_ALLOW);
 	assert_string_equal(e.verdict.rule, "everyday");
+	e = event(CW_KIND_TAMPER, CW_ASSET_SELF);
+	cw_event_add_string(&e, "what", "kernel memory");
+	cw_event_add_string(&e, "name", "/dev/mem");
+	e.origin.type = CW_ORIGIN_LOGIN;
+	is_fixed(p, &e, "tamper", CW_CLASS_TAMPER, CW_SEVERITY_HIGH);
+	e.origin.type = CW_ORIGIN_SERVICE;
+	cw_policy_judge(p, &e);
+	assert_string_equal(e.verdict.rule, "everyday");
+	e = event(CW_KIND_TAMPER, CW_ASSET_SELF);
+	cw_event_add_string(&e, "what", "kernel memory");
+	cw_event_add_string(&e, "name", "/proc/kcore");
+	e.origin.type = CW_ORIGIN_SERVICE;
+	is_fixed(p, &e, "tamper", CW_CLASS_TAMPER, CW_SEVERITY_HIGH);
 	e = event(CW_KIND_OPEN, CW_ASSET_SELF);
 	is_fixed(p, &e, "tamper", CW_CLASS_TAMPER, CW_SEVERITY_CRITICAL);
 	e = event(CW_KIND_CLOSE, CW_ASSET_MICROPHONE); /* nobody is granted it */

@@ -3,8 +3,9 @@
 #
 # People and services for tests in a virtual machine: real users, a real sshd with a client in
 # another network, a login on a console, real cron and at, recorders as services. Sourced by what
-# runs inside the guest of scripts/vm (tests/e2e/vm-*.sh, tests/vm/demo), as root; changes users,
-# network and control groups of the machine it runs on, and therefore refuses to run elsewhere.
+# runs inside the guest of scripts/vm (tests/e2e/vm-*.sh, tests/vm/demo), as root, beside
+# tests/e2e/lib.bash; changes users, network and control groups of the machine it runs on, and
+# therefore refuses to run elsewhere.
 #
 #   people_setup [USER…]          users with homes, keys, membership in video and audio (alice)
 #   network_setup                 network namespace "office", 10.77.0.2 -> 10.77.0.1
@@ -17,7 +18,6 @@
 #   service_start UNIT USER COMMAND…  in the unit's control group, as the child of process 1
 #   service_stop UNIT             SIGTERM to all of it, and wait for its end
 #   service_pids UNIT
-#   wait_until SECONDS COMMAND…   for what gives no event; 1 when the time is up
 #
 # ssh_as, ssh_tty_as and console_as print COMMAND's output and return its status.
 
@@ -29,17 +29,6 @@
 PEOPLE=/run/people
 PEOPLE_HUB=10.77.0.1
 PEOPLE_OFFICE=10.77.0.2
-
-# wait_until SECONDS COMMAND…: tries often; only for conditions that cannot be waited on.
-wait_until() {
-	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
-
-	shift
-	until "$@"; do
-		((${EPOCHREALTIME/./} < end)) || return 1
-		sleep 0.05
-	done
-}
 
 # Device nodes as udev leaves them: the guest has no udev.
 people_devices() {

@@ -729,6 +729,14 @@ static const char *const tampers[] = {
 
 _Static_assert(CW_ARRAY_SIZE(tampers) == CW_TAMPER_MAX, "a way of tampering lacks its name");
 
+static const char *const memories[] = {
+	[CW_MEMORY_MEM] = "/dev/mem",
+	[CW_MEMORY_KMEM] = "/dev/kmem",
+	[CW_MEMORY_KCORE] = "/proc/kcore",
+};
+
+_Static_assert(CW_ARRAY_SIZE(memories) == CW_MEMORY_MAX, "a memory lacks its name");
+
 /* linux/bpf.h, enum bpf_prog_type: those that the kernel side tells of. */
 static const char *program_type(uint64_t type)
 {
@@ -779,7 +787,8 @@ static void add_tamper(struct cw_decode *d, struct cw_event *e, const struct cw_
 			cw_event_add_time(e, "to", r->arg[0]);
 		return;
 	case CW_TAMPER_MEMORY:
-		cw_event_add_string(e, "name", r->arg[0] ? "/proc/kcore" : "/dev/mem");
+		if (r->arg[0] < CW_MEMORY_MAX)
+			cw_event_add_string(e, "name", memories[r->arg[0]]);
 		return;
 	case CW_TAMPER_LIMIT:
 		cw_event_add_uint(e, "resource", r->arg[0]);

@@ -32,8 +32,8 @@
 #define USB_ADDRESS_AT	   2
 #define USB_KIND_AT	   3
 #define USB_IN		   0x80
-#define USB_KIND_MASK	   0x33 /* how it transfers, and what for */
-#define USB_ISOCHRONOUS	   0x01 /* data; with 0x10, what a loudspeaker reports of its clock */
+#define USB_TRANSFER	   0x03 /* of the kind */
+#define USB_ISOCHRONOUS	   0x01
 
 #define CAPTURE_CAPS                                                                        \
 	(V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_CAPTURE_MPLANE | V4L2_CAP_VIDEO_OVERLAY |  \
@@ -449,7 +449,10 @@ static enum cw_asset_kind usb_records(int dir)
 	enum cw_asset_kind kind = CW_ASSET_NONE;
 	bool audio = false;
 
-	/* Each starts with its length and type. */
+	/*
+	 * Each starts with its length and type. Of a stream of sound the first endpoint is that of
+	 * the sound; by a second one a loudspeaker tells of its clock.
+	 */
 	for (ssize_t at = 0; at + 2 <= len && d[at] >= 2; at += d[at]) {
 		const unsigned char *one = d + at;
 
@@ -460,10 +463,11 @@ static enum cw_asset_kind usb_records(int dir)
 				return CW_ASSET_CAMERA;
 			audio = one[USB_CLASS_AT] == USB_CLASS_AUDIO &&
 				one[USB_SUBCLASS_AT] == USB_AUDIO_STREAM;
-		} else if (audio && one[1] == USB_DT_ENDPOINT && one[0] > USB_KIND_AT &&
-			   one[USB_ADDRESS_AT] & USB_IN &&
-			   (one[USB_KIND_AT] & USB_KIND_MASK) == USB_ISOCHRONOUS) {
-			kind = CW_ASSET_MICROPHONE;
+		} else if (audio && one[1] == USB_DT_ENDPOINT && one[0] > USB_KIND_AT) {
+			if (one[USB_ADDRESS_AT] & USB_IN &&
+			    (one[USB_KIND_AT] & USB_TRANSFER) == USB_ISOCHRONOUS)
+				kind = CW_ASSET_MICROPHONE;
+			audio = false;
 		}
 	}
 	return kind;

@@ -31,7 +31,7 @@ enum cw_capability {
 
 struct cw_coverage_row {
 	enum cw_probe rung;    /* CW_PROBE_NONE: not seen at all */
-	char hooks[256];       /* attach points in use, separated by blanks */
+	char hooks[384];       /* attach points in use, separated by blanks */
 	const char *blind;     /* what this rung cannot see; literal, "" for nothing known */
 	const char *improve;   /* what would bring a better rung; literal, NULL: it is the best */
 };

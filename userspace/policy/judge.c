@@ -273,15 +273,22 @@ static bool jumped_back(const struct cw_event *e)
 	return !seconds || seconds->type != CW_DETAIL_DOUBLE || seconds->d < 0;
 }
 
+/* Pins are driven and tables of the firmware read through /dev/mem; nothing needs /proc/kcore. */
+static bool is_everyday_memory(const struct cw_event *e)
+{
+	const struct cw_detail *name = cw_event_detail(e, "name");
+
+	return name && name->type == CW_DETAIL_STRING && cw_streq(name->s, "/dev/mem");
+}
+
 /*
- * A module for a device that was plugged in, a clock that is set by the network, a program that
- * drives pins or reads firmware tables through /dev/mem: everyday where the
+ * A module for a device that was plugged in, a clock that is set by the network: everyday where the
  * system itself does it. A person who does it may be about to hide something.
  */
 static enum cw_severity tamper_severity(const struct cw_event *e)
 {
 	static const char *const everyday[] = { "kernel module", "foreign bpf program",
-						"wall clock", "kernel memory" };
+						"wall clock" };
 	const struct cw_detail *what = cw_event_detail(e, "what");
 	bool system = e->origin.type == CW_ORIGIN_SERVICE || e->origin.type == CW_ORIGIN_KERNEL;
 
@@ -290,6 +297,8 @@ static enum cw_severity tamper_severity(const struct cw_event *e)
 	for (size_t i = 0; i < CW_ARRAY_SIZE(everyday); i++)
 		if (cw_streq(what->s, everyday[i]))
 			return system ? CW_SEVERITY_NONE : CW_SEVERITY_HIGH;
+	if (cw_streq(what->s, "kernel memory"))
+		return system && is_everyday_memory(e) ? CW_SEVERITY_NONE : CW_SEVERITY_HIGH;
 	/* Of a jump nobody is known; who set the clock, another event says. */
 	if (cw_streq(what->s, "wall clock jumped"))
 		return jumped_back(e) ? CW_SEVERITY_HIGH : CW_SEVERITY_NONE;

@@ -30,8 +30,8 @@
 #define BLIND_SYSCALL \
 	"what the kernel opens for itself, io_uring's own descriptors and SQPOLL rings" BLIND_32BIT
 #define BLIND_OUTSIDE \
-	"on FAT, exFAT, FUSE and SMB, a recording by a name outside of its tree, once it has " \
-	"left memory"
+	"on FAT, exFAT, overlays, FUSE and SMB, a recording by a name outside of its tree, once " \
+	"it has left memory"
 #define BLIND_CONNECTION \
 	"protocols other than TCP; what a proxy passes on by UNIX sockets or pipes; which of its " \
 	"peers a server serves whose threads share the work"
@@ -47,8 +47,10 @@
 #define BLIND_MOUNTS "mounts over a folder above a tree, in other mount namespaces"
 #define BLIND_DISKS \
 	"disks of a network file system, and all but the first of a btrfs; what a driver of " \
-	"another kind than SCSI and NVMe offers beside the block device"
-#define BLIND_CORE "who reads a core dump that a handler took through a pipe"
+	"another kind than SCSI and NVMe offers beside the block device; what is mapped over a " \
+	"disk and opened before the kernel has told of it"
+#define BLIND_MEMORY "without CONFIG_MEMCG, /proc/PID/mem of who opened it before"
+#define BLIND_CORE "who reads a core dump that a handler took through a pipe; " BLIND_MEMORY
 #define BLIND_BUFFERS \
 	"buffers that were exported before the start, or by other calls than those of V4L2; " \
 	"buffers of another device that a camera writes into"
@@ -60,7 +62,8 @@
 	"?fentry__access_remote|kprobe__access_remote"
 #define BLIND_CODE \
 	"what was written before the start, or (before Linux 5.12) mapped; code that a process " \
-	"makes in memory of its own, or a script; registers that a tracer sets; root's own files"
+	"makes in memory of its own, or a script; registers that a tracer sets; root's own files" \
+	"; without CONFIG_MEMCG, what others write into memory"
 #define BLIND_REFUSED "whether a security module refuses it then"
 
 #define CAPABLE(prefix) prefix "capable_wrt_inode|" prefix "capable_wrt_inode_v5_10"
@@ -98,8 +101,7 @@ static const struct cw_way ways[] = {
 	  BLIND_OUTSIDE, NULL, CW_NEEDS_NOTHING },
 	{ CW_CAP_OPEN, CW_PROBE_KPROBE, { "kprobe__file_open", "?kprobe__d_instantiate" },
 	  "whether a security module refuses the open of a file then; " BLIND_OUTSIDE,
-	  BETTER_TRAMPOLINE,
-	  CW_NEEDS_NOTHING },
+	  BETTER_TRAMPOLINE, CW_NEEDS_NOTHING },
 	{ CW_CAP_OPEN, CW_PROBE_TRACEPOINT, { SYS_EXIT, "?tp__io_uring_complete" },
 	  BLIND_SYSCALL "; " BLIND_OUTSIDE, BETTER_HOOKS, CW_NEEDS_NOTHING },
 

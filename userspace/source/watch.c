@@ -18,11 +18,18 @@
 #define NAMES_MAX   (32u << 10) /* bytes of names that are gathered before they are marked */
 #define TWO_THREADS 64u /* names from which on a second thread is worth it */
 #define PENDING_MAX 16384
-#ifndef FUSE_SUPER_MAGIC /* headers before 5.17 */
+/* Not in all headers. */
+#ifndef EXFAT_SUPER_MAGIC
 #define EXFAT_SUPER_MAGIC 0x2011bab0
-#define FUSE_SUPER_MAGIC  0x65735546
-#define CIFS_SUPER_MAGIC  0xff534d42
-#define SMB2_SUPER_MAGIC  0xfe534d42
+#endif
+#ifndef FUSE_SUPER_MAGIC
+#define FUSE_SUPER_MAGIC 0x65735546
+#endif
+#ifndef CIFS_SUPER_MAGIC
+#define CIFS_SUPER_MAGIC 0xff534d42
+#endif
+#ifndef SMB2_SUPER_MAGIC
+#define SMB2_SUPER_MAGIC 0xfe534d42
 #endif
 #ifndef FAN_RENAME
 #define FAN_RENAME 0x10000000
@@ -390,7 +397,7 @@ static void walk_child(struct cw_watch *w, const struct place *p, const char *na
 
 /*
  * Does an inode of that file system keep its number when it leaves memory? That of FUSE and SMB is
- * the server's: it may not.
+ * the server's: it may not. The same list as in bpf/tree.bpf.h.
  */
 static bool numbers_last(const struct statfs *fs)
 {

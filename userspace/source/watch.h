@@ -40,8 +40,8 @@ bool cw_root_is_there(enum cw_root_state s);
 enum cw_root_state cw_watch_state(const struct cw_watch *w, uint32_t index);
 /*
  * True if a tree lies on a file system whose inode numbers last only as long as the inode is in
- * memory (FAT, exFAT, overlays): marks of folders may be lost there, so every open has to ask all
- * ancestors.
+ * memory (FAT, exFAT, overlays, maybe FUSE and SMB): marks of folders may be lost there, so every
+ * open has to ask all ancestors.
  */
 bool cw_watch_unstable(const struct cw_watch *w);
 
