@@ -206,6 +206,22 @@ looked_into() {
 			.detail.victim_pid == $from) | .detail.by] != [$by]))'" | $brief"
 }
 
+# Of a process that wrote its title over its arguments the kernel reads a page, for who asks for them.
+title_read() {
+	local pid
+
+	mark_events
+	perl -e '$0 = "recorder " . "x" x 3000; open(my $h, "<", $ARGV[0]); sleep 60' "$CLIP" &
+	pid=$!
+	wait_event ".kind == \"open\" and .process.pid == $pid" >/dev/null
+	ps -ef >/dev/null
+	cat "/proc/$pid/cmdline" "/proc/$pid/environ" >/dev/null
+	head -c 1 "/proc/$pid/mem" >/dev/null 2>&1 || true # at address 0: asked, and told
+	kill "$pid"
+	holds "$(wait_event ".kind == \"peek\" and .detail.victim_pid == $pid")" '.process.comm == "head"'
+	[[ $(count_events ".kind == \"peek\" and .detail.victim_pid == $pid") == 1 ]]
+}
+
 handed_over() {
 	local name
 
@@ -395,6 +411,7 @@ scenario "camera: descriptors and bytes of rows 14 to 19 are seen" camera_descri
 scenario "recording: descriptors and bytes of rows 14 to 19 are seen" file_descriptors
 scenario "camera: who reads the memory of a process that holds it is seen" camera_memory
 scenario "recording: who reads the memory of a process that holds it is seen" file_memory
+scenario "who reads arguments and variables alone looks into no memory" title_read
 scenario "who reads the disk below the recordings, or the image behind it, is seen" raw_disks
 scenario "a partition, its disk and what is mapped over it are the disk below, too" stack
 scenario "who mounts over recordings, shows them elsewhere or takes them away is told" mounts
