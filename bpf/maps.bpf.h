@@ -252,7 +252,11 @@ struct {
 	__type(value, struct cw_stream);
 } streams SEC(".maps");
 
-/* The camera that a thread is reading from, for drivers that deliver frames by read(2). */
+/*
+ * The camera that a thread is reading from, for drivers that deliver frames by read(2); with
+ * CW_GIVING: that it gives buffers to. Full: the oldest goes, and the next call tells.
+ */
+#define CW_GIVING (1u << 31)
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);

@@ -480,7 +480,7 @@ static __always_inline void on_file_permission(enum cw_rung rung, struct file *f
 	open_overdue(rung, file);
 	used(file, CW_OP_USE, rung);
 	if (mask & MAY_READ_)
-		stream_reading(file);
+		stream_reading(file, rung);
 }
 
 HOOK(file_permission, (struct file *file, int mask), (file, mask))
@@ -497,7 +497,7 @@ static __always_inline void on_file_ioctl(enum cw_rung rung, struct file *file, 
 		return;
 	open_overdue(rung, file);
 	used(file, CW_OP_USE, rung);
-	stream_ioctl(file, cmd, rung);
+	stream_ioctl(file, cmd, arg, rung);
 }
 
 HOOK(file_ioctl, (struct file *file, unsigned int cmd, unsigned long arg), (file, cmd, arg))

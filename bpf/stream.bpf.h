@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Captures: frames that a process really took out of a camera, told apart from a mere open. Begins
- * with the first frame, ends with STREAMOFF or the last close. Counted by the V4L2 tracepoints,
- * which see success, or by the ioctl where they are not there.
+ * Captures: what a process really had out of a camera, told apart from a mere open. Begins when the
+ * driver is given buffers to fill, for a mapped one shows its picture without being taken back; or
+ * with the first frame. Ends with STREAMOFF or the last close. Frames are counted by the V4L2
+ * tracepoints, which see success, or by the ioctl where they are not there.
  */
 #ifndef CW_STREAM_BPF_H
 #define CW_STREAM_BPF_H
@@ -10,9 +11,12 @@
 #include "emit.bpf.h"
 
 #define CW_V4L2_MAJOR 81
+#define CW_ALSA_MAJOR 116
+#define CW_OSS_MAJOR  14
 
 /* uapi/linux/videodev2.h and uapi/sound/asound.h: number and type of the ioctl are enough. */
 #define IOC_KEY(cmd)	      ((cmd) & 0xffff)
+#define IOC_V4L2_QBUF	      (('V' << 8) | 15)
 #define IOC_V4L2_EXPBUF	      (('V' << 8) | 16)
 #define IOC_V4L2_DQBUF	      (('V' << 8) | 17)
 #define IOC_V4L2_STREAMON     (('V' << 8) | 18)
@@ -33,6 +37,22 @@ struct v4l2_buffer_head {
 	__u32 bytesused;
 	__u32 flags;
 };
+
+static __always_inline bool is_capture(__u32 type)
+{
+	return type <= 31 && CAPTURE_TYPES & 1u << type;
+}
+
+/*
+ * Is it for a capture queue that STREAMON or STREAMOFF asks? The caller's word; `unread`: what to
+ * take it for if that cannot be read.
+ */
+static __noinline bool asks_capture(__u64 arg, bool unread)
+{
+	__u32 type = 0;
+
+	return bpf_probe_read_user(&type, sizeof(type), (void *)arg) ? unread : is_capture(type);
+}
 
 static __always_inline void stream_object(struct object *o, __u32 rdev)
 {
@@ -114,7 +134,7 @@ int tp__v4l2_dqbuf(struct bpf_raw_tracepoint_args *ctx)
 
 	if (bpf_probe_read_kernel(&b, sizeof(b), (void *)ctx->args[1]))
 		return 0;
-	if (b.type > 31 || !(CAPTURE_TYPES & 1u << b.type))
+	if (!is_capture(b.type))
 		return 0;
 	stream_count(CW_MKDEV(CW_V4L2_MAJOR, minor), 1, b.bytesused, CW_RUNG_TRACEPOINT);
 	return 0;
@@ -127,8 +147,30 @@ int tp__vb2_dqbuf(struct bpf_raw_tracepoint_args *ctx)
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	__u32 *rdev = bpf_map_lookup_elem(&reading, &tid);
 
-	if (rdev && *rdev)
+	if (rdev && *rdev && !(*rdev & CW_GIVING))
 		stream_count(*rdev, 1, 0, CW_RUNG_TRACEPOINT);
+	return 0;
+}
+
+/*
+ * vb2:vb2_buf_queue, in the thread whose STREAMON hands the driver the buffers that are queued, or
+ * whose QBUF hands it one while it streams: the caller owns the queue, and each is going to be
+ * filled. Just before the driver starts, so also where that fails. Misses drivers without
+ * videobuf2; there the first frame tells. A vb2_queue begins with its type.
+ */
+SEC("raw_tp/vb2_buf_queue")
+int tp__vb2_buf_queue(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid(), type = 0;
+	__u32 *giving = bpf_map_lookup_elem(&reading, &tid), rdev;
+
+	if (!giving || !(*giving & CW_GIVING))
+		return 0;
+	if (bpf_probe_read_kernel(&type, sizeof(type), (void *)ctx->args[0]) || !is_capture(type))
+		return 0;
+	rdev = *giving & ~CW_GIVING;
+	*giving = 0;
+	stream_count(rdev, 0, 0, CW_RUNG_TRACEPOINT);
 	return 0;
 }
 
@@ -141,23 +183,45 @@ static __always_inline void stream_owner(struct file *file)
 		open->streamer_tgid = bpf_get_current_pid_tgid() >> 32;
 }
 
-/* The current thread begins a read(2) of a device. */
-static __noinline int stream_reading(struct file *file)
+static __always_inline void thread_reads(__u32 rdev)
 {
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	__u32 mode = BPF_CORE_READ(inode, i_mode), rdev = BPF_CORE_READ(inode, i_rdev);
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
-	__u32 *now;
+	__u32 *now = bpf_map_lookup_elem(&reading, &tid);
 
-	if ((mode & S_IFMT) != S_IFCHR || CW_MAJOR(rdev) != CW_V4L2_MAJOR)
-		return 0;
-	stream_owner(file);
-	now = bpf_map_lookup_elem(&reading, &tid);
 	if (!now)
 		bpf_map_update_elem(&reading, &tid, &rdev, BPF_ANY);
 	else if (*now != rdev)
 		*now = rdev;
+}
+
+static __always_inline bool is_sound(__u32 rdev)
+{
+	return CW_MAJOR(rdev) == CW_ALSA_MAJOR || CW_MAJOR(rdev) == CW_OSS_MAJOR;
+}
+
+/* The current thread begins a read(2) of a device. Of a microphone that starts the capture. */
+static __noinline int stream_reading(struct file *file, __u32 rung)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	__u32 mode = BPF_CORE_READ(inode, i_mode), rdev = BPF_CORE_READ(inode, i_rdev);
+	bool sound = is_sound(rdev);
+
+	if ((mode & S_IFMT) != S_IFCHR || (!sound && CW_MAJOR(rdev) != CW_V4L2_MAJOR))
+		return 0;
+	stream_owner(file);
+	if (sound)
+		return stream_count(rdev, 0, 0, rung);
+	thread_reads(rdev);
 	return 0;
+}
+
+/* Does this open stream, or was that asked for? Until then a QBUF gives the driver nothing. */
+static __always_inline bool stream_asked(struct file *file)
+{
+	__u64 key = address_of(file);
+	struct cw_open *open = bpf_map_lookup_elem(&opens, &key);
+
+	return open && open->streamer_tgid;
 }
 
 static __always_inline bool pcm_ioctl_begins(__u32 key)
@@ -203,7 +267,7 @@ static __noinline int stream_end_of(struct file *file, __u32 rung)
 }
 
 /* An ioctl on a watched device, before it is done. */
-static __noinline int stream_ioctl(struct file *file, __u32 cmd, __u32 rung)
+static __noinline int stream_ioctl(struct file *file, __u32 cmd, __u64 arg, __u32 rung)
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
 	__u32 mode = BPF_CORE_READ(inode, i_mode), dev = BPF_CORE_READ(inode, i_rdev);
@@ -225,9 +289,14 @@ static __noinline int stream_ioctl(struct file *file, __u32 cmd, __u32 rung)
 		*rdev = 0;
 	if (key == IOC_V4L2_EXPBUF)
 		return export_begins(file);
-	if (key == IOC_V4L2_STREAMON)
+	if (key == IOC_V4L2_STREAMON) {
 		stream_owner(file);
-	else if (key == IOC_V4L2_STREAMOFF)
+		thread_reads(dev | CW_GIVING);
+		if (frames_by_ioctl && asks_capture(arg, true))
+			return stream_count(dev, 0, 0, rung);
+	} else if (key == IOC_V4L2_QBUF && stream_asked(file))
+		thread_reads(dev | CW_GIVING);
+	else if (key == IOC_V4L2_STREAMOFF && asks_capture(arg, false))
 		return stream_end_of(file, rung);
 	else if (key == IOC_V4L2_DQBUF && frames_by_ioctl)
 		return stream_count(dev, 1, 0, rung);

@@ -417,7 +417,7 @@ static __always_inline void fd_dup(__u32 from, __u32 to)
 
 enum stream_step { STREAM_GOES_ON, STREAM_BEGINS, STREAM_ENDS };
 
-/* A device's ioctl that succeeded, or a read of a camera: frames. */
+/* A device's ioctl that succeeded, or a read of a camera or a microphone: frames. */
 __noinline int fd_frames(__u32 fd, __u32 cmd, __u64 arg, __s64 ret, __u32 op)
 {
 	struct cw_fd_key key = { .tgid = bpf_get_current_pid_tgid() >> 32, .fd = fd };
@@ -428,7 +428,11 @@ __noinline int fd_frames(__u32 fd, __u32 cmd, __u64 arg, __s64 ret, __u32 op)
 		return STREAM_GOES_ON;
 	stream_owner((void *)d->file);
 	if (op == CW_SYSCALL_READ) {
-		if (CW_MAJOR(d->rdev) != CW_V4L2_MAJOR || ret <= 0)
+		if (!ret)
+			return STREAM_GOES_ON;
+		if (is_sound(d->rdev))
+			return stream_add(d->rdev, 0, 0) ? STREAM_BEGINS : STREAM_GOES_ON;
+		if (CW_MAJOR(d->rdev) != CW_V4L2_MAJOR)
 			return STREAM_GOES_ON;
 		return stream_add(d->rdev, 1, ret) ? STREAM_BEGINS : STREAM_GOES_ON;
 	}
@@ -440,12 +444,14 @@ __noinline int fd_frames(__u32 fd, __u32 cmd, __u64 arg, __s64 ret, __u32 op)
 		return stream_add(d->rdev, 0, 0) ? STREAM_BEGINS : STREAM_GOES_ON;
 	}
 	if (cmd == IOC_V4L2_STREAMOFF)
-		return STREAM_ENDS;
+		return asks_capture(arg, false) ? STREAM_ENDS : STREAM_GOES_ON;
+	if (cmd == IOC_V4L2_STREAMON && asks_capture(arg, true))
+		return stream_add(d->rdev, 0, 0) ? STREAM_BEGINS : STREAM_GOES_ON;
 	if (cmd != IOC_V4L2_DQBUF || !frames_by_ioctl)
 		return STREAM_GOES_ON;
 	/* The type is the caller's word; a writer that lies would only look like a watcher. */
 	if (!bpf_probe_read_user(&b, sizeof(b), (void *)arg) &&
-	    (b.type > 31 || !(CAPTURE_TYPES & 1u << b.type)))
+	    !is_capture(b.type))
 		return STREAM_GOES_ON;
 	return stream_add(d->rdev, 1, b.bytesused) ? STREAM_BEGINS : STREAM_GOES_ON;
 }

@@ -16,7 +16,7 @@
 
 #define BATCH		     64	 /* records of files before those of devices are looked for */
 #define CONSUME_MAX	     4096
-#define MODULE_PROGRAMS_MAX 2
+#define MODULE_PROGRAMS_MAX 3
 
 struct cw_kernel {
 	struct cw_probes probes;
@@ -40,6 +40,7 @@ static const struct {
 } module_programs[MODULE_PROGRAMS_MAX] = {
 	{ "tp__v4l2_dqbuf", "v4l2_dqbuf" },
 	{ "tp__vb2_dqbuf", "vb2_dqbuf" },
+	{ "tp__vb2_buf_queue", "vb2_buf_queue" },
 };
 
 /* ---- system calls by number, for the tracepoint rung ---- */
@@ -131,10 +132,10 @@ static const struct {
 	{ __NR_close, NR32(6), CW_SYSCALL_CLOSE, CW_CAP_CLOSE },
 	{ 436 /* close_range */, NR32(436), CW_SYSCALL_CLOSE_RANGE, CW_CAP_CLOSE },
 	{ __NR_read, NR32(3), CW_SYSCALL_READ, CW_CAP_USE },
-	{ __NR_readv, NR32(145), CW_SYSCALL_USE0, CW_CAP_USE },
-	{ __NR_pread64, NR32(180), CW_SYSCALL_USE0, CW_CAP_USE },
-	{ __NR_preadv, NR32(333), CW_SYSCALL_USE0, CW_CAP_USE },
-	{ __NR_preadv2, NR32(378), CW_SYSCALL_USE0, CW_CAP_USE },
+	{ __NR_readv, NR32(145), CW_SYSCALL_READ, CW_CAP_USE },
+	{ __NR_pread64, NR32(180), CW_SYSCALL_READ, CW_CAP_USE },
+	{ __NR_preadv, NR32(333), CW_SYSCALL_READ, CW_CAP_USE },
+	{ __NR_preadv2, NR32(378), CW_SYSCALL_READ, CW_CAP_USE },
 	{ __NR_getdents64, NR32(220), CW_SYSCALL_USE0, CW_CAP_USE },
 	{ __NR_write, NR32(4), CW_SYSCALL_USE0, CW_CAP_USE },
 	{ __NR_writev, NR32(146), CW_SYSCALL_USE0, CW_CAP_USE },

@@ -64,6 +64,8 @@
 	"what was written before the start, or (before Linux 5.12) mapped; code that a process " \
 	"makes in memory of its own, or a script; registers that a tracer sets; root's own files" \
 	"; without CONFIG_MEMCG, what others write into memory"
+#define BLIND_LINKED \
+	"mapped samples of a microphone that a playback stream starts (SNDRV_PCM_IOCTL_LINK)"
 #define BLIND_REFUSED "whether a security module refuses it then"
 
 #define CAPABLE(prefix) prefix "capable_wrt_inode|" prefix "capable_wrt_inode_v5_10"
@@ -169,10 +171,11 @@ static const struct cw_way ways[] = {
 	/* Frames are counted by tracepoints of a module, what else belongs to it by the ioctl. */
 	{ CW_CAP_STREAM, CW_PROBE_TRACEPOINT,
 	  { QUICK("file_ioctl") "|fexit__file_ioctl|kprobe__file_ioctl" },
-	  "frames of drivers that do not use the V4L2 core's ioctls or videobuf2", NULL,
-	  CW_NEEDS_FILES },
+	  "frames of drivers that do not use the V4L2 core's ioctls or videobuf2; without "
+	  "videobuf2, pictures that are never dequeued; " BLIND_LINKED, NULL, CW_NEEDS_FILES },
 	{ CW_CAP_STREAM, CW_PROBE_TRACEPOINT, { SYS_EXIT },
-	  "frames of a process whose descriptor came unseen", BETTER_HOOKS, CW_NEEDS_DESCRIPTORS },
+	  "frames of a process whose descriptor came unseen; " BLIND_LINKED, BETTER_HOOKS,
+	  CW_NEEDS_DESCRIPTORS },
 
 	{ CW_CAP_NAMES, CW_PROBE_LSM, NAMES("lsm__", "lsm__"), "", NULL, CW_NEEDS_NOTHING },
 	{ CW_CAP_NAMES, CW_PROBE_FENTRY, NAMES("fexit__", "fentry__"), "", NULL, CW_NEEDS_NOTHING },
