@@ -210,6 +210,8 @@ struct camera {
 int camera_identify(int fd);
 /* Waits a while for another user of the camera to go. */
 int camera_start(struct camera *c);
+/* Until a buffer is filled, which stays the driver's. */
+int camera_wait(const struct camera *c);
 /* Returns the number of the buffer that was filled. */
 int camera_take(struct camera *c);
 int camera_give(struct camera *c, unsigned int number);

@@ -138,15 +138,24 @@ int camera_give(struct camera *c, unsigned int number)
 	return xioctl(c->fd, VIDIOC_QBUF, &b);
 }
 
-int camera_take(struct camera *c)
+int camera_wait(const struct camera *c)
 {
 	struct pollfd wait = {.fd = c->fd, .events = POLLIN};
+	int n = poll(&wait, 1, FRAME_MS);
+
+	if (n < 1)
+		return n ? -errno : -ETIMEDOUT;
+	return 0;
+}
+
+int camera_take(struct camera *c)
+{
 	struct v4l2_buffer b;
 	int err;
 
-	err = poll(&wait, 1, FRAME_MS);
-	if (err < 1)
-		return err ? -errno : -ETIMEDOUT;
+	err = camera_wait(c);
+	if (err)
+		return err;
 	memset(&b, 0, sizeof(b));
 	b.type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
 	b.memory = c->memory;

@@ -193,26 +193,52 @@ static int set_up_sound(int fd, unsigned int channels)
 	return ioctl(fd, SNDRV_PCM_IOCTL_HW_PARAMS, &p) ? -errno : 0;
 }
 
-static int run_record(const struct attack *a)
+/* How many samples of each channel were had, or a negative errno. */
+static long get_samples(int fd, bool by_read, short *samples, unsigned int channels)
+{
+	struct snd_xferi transfer = {.buf = samples, .frames = SAMPLES};
+	size_t size = channels * sizeof(*samples);
+	ssize_t n;
+
+	if (!by_read)
+		return ioctl(fd, SNDRV_PCM_IOCTL_READI_FRAMES, &transfer) ? -errno :
+									    transfer.result;
+	n = read(fd, samples, SAMPLES * size);
+	return n < 0 ? -errno : n / (long)size;
+}
+
+static int record(const struct attack *a, bool by_read, const char *how)
 {
 	static short samples[SAMPLES * 2];
-	struct snd_xferi transfer = {.buf = samples, .frames = SAMPLES};
+	unsigned int channels = 2;
 	struct stat st;
 	int fd = -1, err = open_sound(a, "/dev/snd/pcmC*D*c", &st, &fd);
+	long n;
 
 	if (err || a->result->skipped[0])
 		return err;
-	if (fcntl(fd, F_SETFL, 0) || (set_up_sound(fd, 2) && set_up_sound(fd, 1)))
+	if (fcntl(fd, F_SETFL, 0) ||
+	    (set_up_sound(fd, channels) && set_up_sound(fd, channels = 1)))
 		return attack_fail(a, "SNDRV_PCM_IOCTL_HW_PARAMS");
-	if (ioctl(fd, SNDRV_PCM_IOCTL_PREPARE) ||
-	    ioctl(fd, SNDRV_PCM_IOCTL_READI_FRAMES, &transfer))
-		return attack_fail(a, "SNDRV_PCM_IOCTL_READI_FRAMES");
+	if (ioctl(fd, SNDRV_PCM_IOCTL_PREPARE))
+		return attack_fail(a, "SNDRV_PCM_IOCTL_PREPARE");
+	n = get_samples(fd, by_read, samples, channels);
 	close(fd);
-	errno = ENODATA;
-	if (transfer.result < 1)
-		return attack_fail(a, "SNDRV_PCM_IOCTL_READI_FRAMES");
-	a->result->frames = (unsigned int)transfer.result;
-	return attack_reached(a, &st, text_of("%s", a->result->object), "recorded samples");
+	errno = n < 0 ? (int)-n : ENODATA;
+	if (n < 1)
+		return attack_fail(a, "%s", how);
+	a->result->frames = (unsigned int)n;
+	return attack_reached(a, &st, text_of("%s", a->result->object), how);
+}
+
+static int run_record(const struct attack *a)
+{
+	return record(a, false, "samples by SNDRV_PCM_IOCTL_READI_FRAMES");
+}
+
+static int run_read(const struct attack *a)
+{
+	return record(a, true, "samples by read");
 }
 
 static int read_number(const char *directory, const char *name, const char *format,
@@ -371,6 +397,7 @@ const struct attack_case cases_devices[] = {
 	{"other-subdev", 28, NEEDS_ANY, "all /dev/v4l-subdev*", run_subdev},
 	{"alsa-capture", 29, NEEDS_ANY, "open of a sound card's capture device", run_capture},
 	{"alsa-record", 29, NEEDS_ANY, "samples recorded from it", run_record},
+	{"alsa-read", 29, NEEDS_ANY, "the same by read", run_read},
 	{"alsa-playback", 29, NEEDS_ANY, "open of the playback device: no microphone",
 	 run_playback},
 	{"usbfs", 30, NEEDS_ANY, "a USB camera claimed and asked through its usbfs node",

@@ -58,6 +58,31 @@ static int run_read(const struct attack *a)
 	return open_and_capture(a, READ_WRITE, "frames by read");
 }
 
+/* The driver fills the mapped buffers; none is ever taken back from it. */
+static int run_undequeued(const struct attack *a)
+{
+	struct camera c = {.fd = open(a->target, O_RDWR | O_CLOEXEC),
+			   .memory = V4L2_MEMORY_MMAP, .map = true};
+	bool picture = false;
+	unsigned int i;
+	int err;
+
+	if (c.fd < 0)
+		return attack_fail(a, "open");
+	err = camera_start(&c);
+	if (!err)
+		err = camera_wait(&c);
+	for (i = 0; !err && i < c.buffers; i++)
+		picture = picture || is_picture(c.buffer[i].start, c.buffer[i].length);
+	camera_stop(&c);
+	close(c.fd);
+	if (!err && !picture)
+		err = -ENODATA;
+	errno = -err;
+	return err ? attack_fail(a, "a picture in a mapped buffer") :
+		     attack_reached(a, &a->stat, a->target, "a picture in a mapped buffer");
+}
+
 struct job {
 	const struct attack *a;
 	int fd;
@@ -157,6 +182,8 @@ const struct attack_case cases_stream[] = {
 	{"stream-mmap", 1, NEEDS_CAMERA, "frames in mapped buffers", run_mmap},
 	{"stream-userptr", 1, NEEDS_CAMERA, "frames in user pointers", run_userptr},
 	{"stream-read", 1, NEEDS_CAMERA, "frames by read", run_read},
+	{"stream-undequeued", 1, NEEDS_CAMERA, "a picture in a mapped buffer, without VIDIOC_DQBUF",
+	 run_undequeued},
 	{"stream-thread", 1, NEEDS_CAMERA, "frames in a thread that is not the opener", run_thread},
 	{"stream-inherited", 16, NEEDS_CAMERA, "frames by a child's inherited descriptor",
 	 run_inherited},

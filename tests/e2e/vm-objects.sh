@@ -285,12 +285,18 @@ frames() {
 	local tried
 
 	tried=$(joined camera 'select(.case | startswith("stream-")) | .case' | wc -l)
-	((tried == 6)) || fail "$tried ways to stream, not 6"
+	((tried == 7)) || fail "$tried ways to stream, not 7"
 	none camera 'select((.case | startswith("stream-")) and (.c.frames as $n |
 		[.seen[] | select(.kind == "stream" and .detail.phase == "stop")] |
-		length != 1 or .[0].detail.frames != $n))'" | $brief"
+		length != 1 or (.[0].detail.frames // 0) != $n))'" | $brief"
 	none camera 'select((.case | startswith("stream-")) and
 		([.seen[] | select(.kind == "stream" and .detail.phase == "start")] | length) != 1)'" | $brief"
+}
+
+samples() {
+	none file 'select((.case | IN("alsa-record", "alsa-read")) and
+		([.seen[] | select(.kind == "stream") | .detail.phase] != ["start", "stop"]))'" | $brief"
+	joined file 'select(.case == "alsa-read")' | grep -q . || fail "nobody read a microphone"
 }
 
 whose() {
@@ -426,6 +432,7 @@ scenario "code of others in a process is told with what it does" foreign_code
 scenario "dma-bufs that a camera exports are the camera, to whoever else gets at them" buffers
 scenario "refused attempts have the kernel's reason" refused
 scenario "frames are counted exactly: mapped, user pointers, read, threads, passed on" frames
+scenario "samples of a microphone are a stream, by ioctl and by read" samples
 scenario "every event names program, command line, user and parent" whose
 scenario "nothing was lost" nothing_lost
 scenario "who touched a recording and connects to elsewhere is told, once" connections
