@@ -15,6 +15,18 @@
 #define MS_BIND_    4096ul
 #define MS_MOVE_    8192ul
 #define MS_PROPAGATION_ (0xful << 17)
+#define MS_MGC_VAL_ 0xc0ed0000ul
+#define MS_MGC_MSK_ 0xffff0000ul
+
+/*
+ * Does mount(2) change nothing but how mounts spread? The kernel looks for what ranks above that
+ * first, and takes away the number that old programs give along, whose bits would look like it.
+ */
+static __always_inline bool mount_spreads(unsigned long flags)
+{
+	return (flags & MS_MGC_MSK_) != MS_MGC_VAL_ && flags & MS_PROPAGATION_ &&
+	       !(flags & (MS_REMOUNT_ | MS_BIND_));
+}
 
 static __always_inline bool in_agents_mounts(void)
 {
@@ -108,7 +120,7 @@ static __always_inline void on_sb_mount(enum cw_rung rung, const char *name,
 {
 	struct mounting m = { .rung = rung, .given = name };
 
-	if (flags & MS_PROPAGATION_)
+	if (mount_spreads(flags))
 		return;
 	m.dentry = (__u64)BPF_CORE_READ(path, dentry);
 	m.mnt = (__u64)BPF_CORE_READ(path, mnt);

@@ -601,7 +601,7 @@ static __always_inline int call_any(struct call *c, __u32 op)
 		call_socket(c);
 		break;
 	case CW_SYSCALL_MOUNT:
-		if (!c->ret && !(c->arg[3] & MS_PROPAGATION_))
+		if (!c->ret && !mount_spreads(c->arg[3]))
 			emit_attempt(CW_OP_MOUNT, AT_FDCWD_, c->arg[1], 0);
 		break;
 	case CW_SYSCALL_UMOUNT:

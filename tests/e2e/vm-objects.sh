@@ -115,6 +115,14 @@ mounts() {
 		'.asset.path == "/run/elsewhere"' ".detail.from == \"$RECORDINGS\"" \
 		'.process.comm == "mount"' '.verdict.decision == "flag"'
 	umount /run/elsewhere
+	# Beside a bind mount the kernel does not look at MS_PRIVATE.
+	mark_events
+	python3 -c 'import ctypes, sys; ctypes.CDLL(None).mount(sys.argv[1].encode(), b"/run/elsewhere",
+		None, 0x41000, None)' "$RECORDINGS"
+	holds "$(wait_event '.kind == "mount" and .detail.what != "unmounted"')" \
+		'.detail.what == "bound"' '.asset.path == "/run/elsewhere"' \
+		".detail.from == \"$RECORDINGS\"" '.process.comm == "python3"'
+	umount /run/elsewhere
 	wait_event '.kind == "mount" and .detail.what == "unmounted" and .asset.name == "footage" and
 		.process.comm == "umount"' >/dev/null
 	mount -t tmpfs above /mnt

@@ -44,7 +44,9 @@
 #define BLIND_COPY \
 	"copies by a process that only gets what another read, into memory or by a descriptor " \
 	"that it had before"
-#define BLIND_MOUNTS "mounts over a folder above a tree, in other mount namespaces"
+#define BLIND_MOUNTS \
+	"mounts over a folder above a tree, in other mount namespaces; options that " \
+	"mount_setattr or fsconfig changes"
 #define BLIND_DISKS \
 	"disks of a network file system, and all but the first of a btrfs; what a driver of " \
 	"another kind than SCSI and NVMe offers beside the block device; what is mapped over a " \
