@@ -436,7 +436,7 @@ struct cw_record_touch {
 	__u64 victim_start_ns;
 	struct cw_exe_key victim_exe;
 	__u32 victim_tgid;
-	__u32 way; /* enum cw_peek_way, cw_copy_way; egress: type of the socket */
+	__u32 way; /* enum cw_peek_way, cw_copy_way; egress: see egress_way() */
 	__u64 target_ino; /* of the file it went into */
 	__u32 target_dev;
 	__u32 path_len;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * Who has touched a camera or a recording makes a connection to elsewhere: with what it may carry.
- * The first for each process, asset and address. What a server answers over a connection that it
- * accepted is no egress: its peer came for it, and is told with its opens.
+ * The first for each process, asset and address. Connections that others make to it are no egress:
+ * such a peer is told as the origin of opens, if it came before them.
  */
 #ifndef CW_EGRESS_BPF_H
 #define CW_EGRESS_BPF_H
@@ -14,12 +14,10 @@ struct msghdr {
 	void *msg_name;
 } CW_RELOC;
 
-struct socket___type {
-	short type;
-} CW_RELOC;
-
-#define SOCK_STREAM_ 1
-#define SOCK_DGRAM_  2
+#define SOCK_DGRAM_	 2
+#define SOCK_RAW_	 3
+#define IPPROTO_UDP_	 17
+#define IPPROTO_UDPLITE_ 136
 
 /* struct sockaddr_in and _in6, as far as they are needed. */
 struct cw_sockaddr {
@@ -34,21 +32,53 @@ struct cw_sockaddr {
 	};
 };
 
-static __always_inline bool egress_elsewhere(const struct cw_conn *c)
+/* The type of a socket. Datagrams of ICMP or L2TP have no ports, and count as raw ones. */
+static __always_inline __u32 egress_way(struct sock *sk)
 {
-	const __u32 *w = (const __u32 *)c->peer;
+	__u16 type = BPF_CORE_READ(sk, sk_type);
+	__u16 protocol = BPF_CORE_READ(sk, sk_protocol);
 
-	/* To no address is to this machine. */
-	return c->peer_port && (w[0] || w[1] || w[2] || w[3]) && !conn_loopback(c);
+	return type == SOCK_DGRAM_ && protocol != IPPROTO_UDP_ && protocol != IPPROTO_UDPLITE_ ?
+	       SOCK_RAW_ : type;
 }
 
-static __noinline int egress_asked(struct socket *sock, const void *address, __u32 rung)
+static __always_inline bool egress_elsewhere(struct telling *p)
 {
+	const __u32 *w = (const __u32 *)p->conn.peer;
+
+	/* UDP sends nothing to port 0. A resolver connects to it, to learn its own address. */
+	if (p->way == SOCK_RAW_)
+		p->conn.peer_port = 0; /* anything, or a protocol */
+	else if (!p->conn.peer_port)
+		return false;
+	/* To no address is to this machine. */
+	return (w[0] || w[1] || w[2] || w[3]) && !conn_loopback(&p->conn);
+}
+
+/*
+ * The family that a message goes to which names none. An IPv6 socket of UDP sends it to whom it is
+ * connected to, as if no address were there; TCP takes no such address.
+ */
+static __always_inline __u16 egress_family(struct sock *sk, __u32 way)
+{
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	return way == SOCK_RAW_ || (way == SOCK_DGRAM_ && family == AF_INET) ? family : 0;
+}
+
+static __noinline int egress_asked(struct socket *sock, const void *address, __u32 sends,
+				   __u32 rung)
+{
+	struct sock *sk = BPF_CORE_READ(sock, sk);
+	__u32 way = egress_way(sk);
 	struct cw_sockaddr to = {};
 	struct telling *p;
 
-	if (bpf_probe_read_kernel(&to, sizeof(to), address) || is_agent() ||
-	    (to.family != AF_INET && to.family != AF_INET6))
+	if (bpf_probe_read_kernel(&to, sizeof(to), address) || is_agent())
+		return 0;
+	if (!to.family && sends) /* in connect(2) it ends a connection */
+		to.family = egress_family(sk, way);
+	if (to.family != AF_INET && to.family != AF_INET6)
 		return 0;
 	p = telling_new(CW_OP_EGRESS, 0, rung);
 	if (!p)
@@ -59,23 +89,23 @@ static __noinline int egress_asked(struct socket *sock, const void *address, __u
 		__builtin_memcpy(p->conn.peer, to.v4, sizeof(to.v4));
 	else
 		__builtin_memcpy(p->conn.peer, to.v6, sizeof(to.v6));
-	p->way = BPF_CORE_READ((struct socket___type *)sock, type);
-	if (egress_elsewhere(&p->conn))
+	p->way = way;
+	if (egress_elsewhere(p))
 		touches_tell(p);
 	return 0;
 }
 
-/* TCP, and UDP with a fixed peer. Since 5.7. Misses what is no IP, and the kernel's own. */
+/* TCP, and all that has a fixed peer. Since 5.7. Misses what is no IP, and the kernel's own. */
 static __always_inline void on_socket_connect(enum cw_rung rung, struct socket *sock,
 					      const void *address)
 {
 	if (touched_maybe(bpf_get_current_pid_tgid() >> 32))
-		egress_asked(sock, address, rung);
+		egress_asked(sock, address, false, rung);
 }
 
 HOOK(socket_connect, (struct socket *sock, void *address, int length), (sock, address))
 
-/* UDP to whoever each message says, and TCP that connects by its first data. */
+/* UDP and raw sockets to whoever each message says, and TCP that connects by its first data. */
 static __always_inline void on_socket_sendmsg(enum cw_rung rung, struct socket *sock,
 					      struct msghdr *message)
 {
@@ -85,7 +115,7 @@ static __always_inline void on_socket_sendmsg(enum cw_rung rung, struct socket *
 		return;
 	address = BPF_CORE_READ(message, msg_name);
 	if (address)
-		egress_asked(sock, address, rung);
+		egress_asked(sock, address, true, rung);
 }
 
 HOOK(socket_sendmsg, (struct socket *sock, struct msghdr *message, int size), (sock, message))
@@ -108,8 +138,8 @@ __noinline int egress_of_fd(__u32 fd)
 		return 0;
 	conn_fill(&p->conn, sk);
 	p->conn.local_port = 0;
-	p->way = BPF_CORE_READ((struct socket___type *)sock, type);
-	if ((p->conn.family == AF_INET || p->conn.family == AF_INET6) && egress_elsewhere(&p->conn))
+	p->way = egress_way(sk);
+	if ((p->conn.family == AF_INET || p->conn.family == AF_INET6) && egress_elsewhere(p))
 		touches_tell(p);
 	return 0;
 }

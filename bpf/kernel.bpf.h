@@ -311,10 +311,11 @@ struct sock_common {
 struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_type;
+	__u16 sk_protocol;
 	struct socket *sk_socket;
 } CW_RELOC;
 
-/* sk_type was a bit-field until 5.6; nothing older is supported. */
+/* sk_type and sk_protocol were bit-fields until 5.6; nothing older is supported. */
 
 struct socket {
 	struct file *file;

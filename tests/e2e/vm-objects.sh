@@ -347,6 +347,48 @@ connections() {
 	[[ $(count_events '.kind == "egress"') == 3 ]]
 }
 
+# Messages to an address of no family, and what has no ports. Not told are the end of a connection,
+# a message to whom the socket is connected to, and what getaddrinfo(3) does to sort addresses.
+portless() {
+	local pid
+
+	echo '0 2147483647' >/proc/sys/net/ipv4/ping_group_range
+	mark_events
+	python3 - "$CLIP" <<-'END'
+		import ctypes, sys
+		from socket import *
+		from struct import pack
+		libc = ctypes.CDLL(None)
+		v4 = lambda family, to, port=0: pack("=H2s4s8x", family, port.to_bytes(2, "big"), inet_aton(to))
+		v6 = lambda family, to: pack("=HHI16sI", family, 9, 0, inet_pton(AF_INET6, to), 0)
+		send = lambda s, to: libc.sendto(s.fileno(), b"12345678", 8, 0, to, len(to))
+		connect = lambda s, to: libc.connect(s.fileno(), to, len(to))
+		open(sys.argv[1], "rb").read(1)
+		udp, udp6 = socket(AF_INET, SOCK_DGRAM), socket(AF_INET6, SOCK_DGRAM)
+		connect(udp, v4(AF_INET, "192.0.2.20"))
+		connect(udp, v4(AF_UNSPEC, "192.0.2.21", 9))
+		send(udp6, v6(AF_UNSPEC, "2001:db8::22"))
+		send(udp, v4(AF_UNSPEC, "192.0.2.23", 9))
+		connect(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP), v4(AF_INET, "192.0.2.24", 9))
+		send(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP), v4(AF_UNSPEC, "192.0.2.25"))
+		send(socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6), v6(AF_UNSPEC, "2001:db8::26"))
+		connect(socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP), v4(AF_INET, "192.0.2.27"))
+		send(socket(AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6), v6(AF_INET6, "2001:db8::28"))
+		connect(udp, v4(AF_INET, "192.0.2.29", 9))
+	END
+	pid=$(wait_event '.kind == "egress" and .detail.to == "192.0.2.29:9"' | jq .process.pid)
+	diff - <(jq -r --argjson pid "$pid" 'select(.kind == "egress" and .process.pid == $pid) |
+		"\(.detail.to) \(.detail.protocol)"' "$CW_EVENTS") <<-END
+		192.0.2.23:9 udp
+		192.0.2.24 other
+		192.0.2.25 other
+		2001:db8::26 other
+		192.0.2.27 other
+		2001:db8::28 other
+		192.0.2.29:9 udp
+	END
+}
+
 copies() {
 	local clip=$RECORDINGS/copied
 
@@ -444,6 +486,7 @@ scenario "samples of a microphone are a stream, by ioctl and by read" samples
 scenario "every event names program, command line, user and parent" whose
 scenario "nothing was lost" nothing_lost
 scenario "who touched a recording and connects to elsewhere is told, once" connections
+scenario "messages without a family and protocols without ports are told as well" portless
 scenario "copies out of a tree are told, as what they are or as probable" copies
 scenario "a deletion tells what is left, who holds it, and when it is gone" deletion
 scenario "the table of what is not seen yet is true" not_yet

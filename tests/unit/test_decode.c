@@ -982,6 +982,11 @@ static void test_egress(void **state)
 	give(*state, &t, &e, &ret);
 	assert_string_equal(string_of(&e, "to"), "[cb00:7107::]:443");
 	assert_string_equal(string_of(&e, "protocol"), "tcp");
+	t.conn.peer_port = 0;
+	t.way = 3;
+	give(*state, &t, &e, &ret);
+	assert_string_equal(string_of(&e, "to"), "cb00:7107::");
+	assert_string_equal(string_of(&e, "protocol"), "other");
 }
 
 static void test_copy(void **state)

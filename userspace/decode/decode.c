@@ -564,7 +564,10 @@ static void add_egress(struct cw_decode *d, struct cw_event *e, const struct cw_
 	if (!inet_ntop(v6 ? AF_INET6 : AF_INET, t->conn.peer, address, sizeof(address)))
 		return;
 	cw_buf_reset(&d->target);
-	cw_buf_printf(&d->target, v6 ? "[%s]:%u" : "%s:%u", address, t->conn.peer_port);
+	if (t->conn.peer_port)
+		cw_buf_printf(&d->target, v6 ? "[%s]:%u" : "%s:%u", address, t->conn.peer_port);
+	else /* it has no ports */
+		cw_buf_printf(&d->target, "%s", address);
 	if (!d->target.error)
 		cw_event_add_string(e, "to", d->target.data);
 	cw_event_add_string(e, "protocol", t->way == SOCK_STREAM ? "tcp" :

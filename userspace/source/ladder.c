@@ -40,7 +40,7 @@
 	"?fentry__send|kprobe__send"
 #define BLIND_EGRESS \
 	"connections that were there before the touch, that are not IP, or that another process " \
-	"makes"
+	"makes, to this one or for it; connectx of SCTP"
 #define BLIND_COPY \
 	"copies by a process that only gets what another read, into memory or by a descriptor " \
 	"that it had before"
