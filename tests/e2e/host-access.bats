@@ -33,6 +33,16 @@ teardown() { host_teardown; }
 	is ".detail.seconds >= 0 and .asset.path == \"$REC/clip\""
 }
 
+@test "a uid that nobody has is told by its number, and the agent ends as ever" {
+	echo picture >"$REC/clip"
+	host_start
+	setpriv --reuid 4242 --regid 4242 --clear-groups cat "$REC/clip"
+	expect '.kind == "open" and .process.comm == "cat"'
+	is '.process.uid == 4242 and .process.user == null'
+	# Who asks for its name may load libraries for it, which go with the rest (nsswitch.conf).
+	stop_camwarden
+}
+
 @test "a grant lets its program through, and only that" {
 	echo picture >"$REC/clip"
 	host_start

@@ -213,6 +213,7 @@ static void *pages_within(const void *p, size_t n, size_t *ret_size)
  * What need not stay in memory. The objects were read, if at all, once, and are megabytes of our
  * own file: never written, they would come back by themselves (madvise(2), MADV_DONTNEED). The
  * filter of inodes is the probes' alone: libbpf maps it because other variables are ours as well.
+ * Its addresses stay taken, for libbpf unmaps them with the rest in the end.
  */
 static void give_memory_back(const struct probes_bpf *p)
 {
@@ -227,7 +228,7 @@ static void give_memory_back(const struct probes_bpf *p)
 		madvise(pages, n, MADV_DONTNEED);
 	}
 	pages = pages_within(p->bss->inode_filter, sizeof(p->bss->inode_filter), &n);
-	munmap(pages, n);
+	mmap(pages, n, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 }
 
 /* A descriptor for each, that stays when the objects go. */
