@@ -194,8 +194,7 @@ static __always_inline void process_write(struct cw_record_process *r, struct ta
 	argv_write(r, task);
 	exe = BPF_CORE_READ(task, mm, exe_file);
 	if (exe)
-		path_write(r->path, BPF_CORE_READ(exe, f_path.dentry),
-			   BPF_CORE_READ(exe, f_path.mnt), CW_NO_ASSET, &path);
+		path_of_exe(r->path, exe, &path);
 	r->path_len = path.len;
 	r->path_flags = path.flags;
 }

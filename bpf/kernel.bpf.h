@@ -77,7 +77,12 @@ typedef struct { __u32 val; } kgid_t;
 
 struct super_block {
 	__u32 s_dev;
+	char s_id[32];
 	unsigned long s_magic;
+} CW_RELOC;
+
+struct ctl_table {
+	const char *procname;
 } CW_RELOC;
 
 struct hlist_node {
@@ -122,6 +127,7 @@ struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns; /* NULL: it is attached nowhere any more */
 } CW_RELOC;
 
 struct path {
@@ -234,8 +240,13 @@ struct net {
 	struct ns_common ns;
 } CW_RELOC;
 
+struct user_namespace {
+	int level; /* 0: the first */
+} CW_RELOC;
+
 struct mnt_namespace {
 	struct ns_common ns;
+	struct user_namespace *user_ns;
 } CW_RELOC;
 
 struct nsproxy {
@@ -329,7 +340,6 @@ struct inet_connection_sock {
 	} icsk_ack;
 } CW_RELOC;
 
-struct user_namespace;
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {

@@ -81,7 +81,8 @@ static __always_inline int path_cross(struct path_state *s)
 	struct mount *mnt = (void *)s->mnt, *up = BPF_CORE_READ(mnt, mnt_parent);
 
 	if (!up || up == mnt) {
-		s->flags = 0;
+		/* The root of all, or of a mount that was taken away. */
+		s->flags = BPF_CORE_READ(mnt, mnt_ns) ? 0 : CW_PATH_IN_FS;
 		return 0;
 	}
 	s->dentry = (__u64)BPF_CORE_READ(mnt, mnt_mountpoint);
@@ -190,5 +191,20 @@ static __always_inline void path_write(char *text, struct dentry *dentry, struct
 	path_result(r, names);
 }
 #endif
+
+/*
+ * The path of an executable, by which it may be granted something. Where a user made the mount
+ * namespace, for which he needs no rights, he mounts what he likes wherever he likes: that path is
+ * not one of the machine.
+ */
+static __always_inline void path_of_exe(char *text, struct file *exe, struct path_result *r)
+{
+	struct vfsmount *mnt = BPF_CORE_READ(exe, f_path.mnt);
+	struct mount *m = (void *)((__u64)mnt - bpf_core_field_offset(struct mount, mnt));
+
+	path_write(text, BPF_CORE_READ(exe, f_path.dentry), mnt, CW_NO_ASSET, r);
+	if (BPF_CORE_READ(m, mnt_ns, user_ns, level) > 0)
+		r->flags |= CW_PATH_IN_FS;
+}
 
 #endif

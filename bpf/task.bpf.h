@@ -173,8 +173,7 @@ static __always_inline void exe_of_file(struct cw_exe_key *key, __u32 *nlink, st
 	}
 	struct path_result r = {};
 
-	path_write(exe->path, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt),
-		   CW_NO_ASSET, &r);
+	path_of_exe(exe->path, file, &r);
 	exe->path_flags = r.flags;
 	exe->path_len = r.len;
 }

@@ -266,6 +266,16 @@ no_file() {
 		'.process.exe_sha256 | length == 64'
 }
 
+# What a user mounts in a namespace of his own has whatever path he likes.
+own_namespace() {
+	new_file namespace
+	ssh_as alice "cp /usr/bin/head ~/tac; unshare -Urm sh -c \
+		'mount --bind ~/tac /usr/bin/tac && exec /usr/bin/tac -c 1 $FILE'" >/dev/null
+	event=$(wait_event ".kind == \"open\" and .asset.path == \"$FILE\" and .process.comm == \"tac\"")
+	is_office "$event" 22 sshd '.process.exe == "…/usr/bin/tac"' \
+		'.verdict.why | contains("executable …/usr/bin/tac")'
+}
+
 # A granted program in the hands of a person is not granted: its origin is another.
 granted_program() {
 	local event
@@ -385,6 +395,7 @@ scenario "a tmux that was left running for the next login" next_login
 scenario "another name and other arguments" new_names
 scenario "an interpreter as proxy" interpreter
 scenario "a program without a file" no_file
+scenario "a granted path in a mount namespace of his own" own_namespace
 scenario "a granted program in the hands of a person" granted_program
 scenario "a granted program with a library of alice's" preloaded_program
 scenario "a granted program that was replaced" replaced_program
