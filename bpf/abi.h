@@ -193,6 +193,9 @@ enum cw_tamper {
 	CW_TAMPER_MODULE,  /* its name */
 	CW_TAMPER_CLOCK,   /* nanoseconds since 1970, 0: not known */
 	CW_TAMPER_MEMORY,  /* enum cw_memory */
+	CW_TAMPER_TRACING, /* its name */
+	CW_TAMPER_LOGIN,   /* login uid so far */
+	CW_TAMPER_FROZEN,  /* name of the file system's device */
 	CW_TAMPER_MAX,
 };
 

@@ -113,6 +113,25 @@ static __always_inline void inode_set(__u64 ino, __u32 dev, __u32 gen, __u32 ass
 		__sync_fetch_and_add(&look_closer, CW_MARKS_LACK);
 }
 
+/* FS_IOC_SETVERSION, and that of ext4, of 64-bit and 32-bit programs: the length is left out. */
+static __always_inline bool is_setversion(__u32 cmd)
+{
+	return (cmd & 0xffff) == 0x7602 || (cmd & 0xffff) == 0x6604;
+}
+
+/* An owner may change the generation of what is his. From then on the mark holds for whichever. */
+static __noinline int mark_keeps(struct file *file)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct cw_inode_key key = { .ino = BPF_CORE_READ(inode, i_ino),
+				    .dev = BPF_CORE_READ(inode, i_sb, s_dev) };
+	struct cw_inode *m = bpf_map_lookup_elem(&inodes, &key);
+
+	if (m)
+		m->gen = 0;
+	return 0;
+}
+
 /* The mark of a directory, by its dentry's address. Read once by the verifier, not at each turn. */
 __noinline int dir_mark_at(__u64 dentry, __u32 dev)
 {

@@ -495,6 +495,8 @@ static __always_inline void on_file_ioctl(enum cw_rung rung, struct file *file, 
 		export_ends();
 	if (!open_maybe(rung, file))
 		return;
+	if (is_setversion(cmd))
+		mark_keeps(file);
 	open_overdue(rung, file);
 	used(file, CW_OP_USE, rung);
 	stream_ioctl(file, cmd, arg, rung);

@@ -478,6 +478,123 @@ int BPF_KPROBE(kprobe__open_kcore)
 	return 0;
 }
 
+/*
+ * What makes hooks fail without touching them: fentry, fexit and the LSM rung's trampolines hang on
+ * ftrace, which a sysctl switches off on some kernels; kprobes have a switch of their own. Before
+ * it takes effect.
+ */
+static __noinline int tracing_switched(const char *name, __u32 rung)
+{
+	struct tamper t = { .what = CW_TAMPER_TRACING, .rung = rung };
+
+	if (is_agent())
+		return 0;
+	t.name = (__u64)name;
+	return emit_tamper(&t) ? wait_told(tampers_made) : 0;
+}
+
+const char ftrace_switch[] = "ftrace_enabled";
+const char kprobe_switch[] = "kprobes";
+
+/* Not ftrace's own function, which cannot be traced, but what that calls for its new value. */
+static __always_inline void sysctl_written(struct ctl_table *table, int write, __u32 rung)
+{
+	char name[sizeof(ftrace_switch)] = {};
+
+	if (!write)
+		return;
+	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(table, procname));
+	for (__u32 i = 0; i < sizeof(name); i++)
+		if (name[i] != ftrace_switch[i])
+			return;
+	tracing_switched(ftrace_switch, rung);
+}
+
+/* Since 2.6. */
+SEC("fentry/proc_dointvec")
+int BPF_PROG(fentry__ftrace_switch, struct ctl_table *table, int write)
+{
+	sysctl_written(table, write, CW_RUNG_FENTRY);
+	return 0;
+}
+
+SEC("kprobe/proc_dointvec")
+int BPF_KPROBE(kprobe__ftrace_switch, struct ctl_table *table, int write)
+{
+	sysctl_written(table, write, CW_RUNG_KPROBE);
+	return 0;
+}
+
+/* Since 2.6.31. */
+SEC("fentry/write_enabled_file_bool")
+int BPF_PROG(fentry__kprobe_switch)
+{
+	tracing_switched(kprobe_switch, CW_RUNG_FENTRY);
+	return 0;
+}
+
+SEC("kprobe/write_enabled_file_bool")
+int BPF_KPROBE(kprobe__kprobe_switch)
+{
+	tracing_switched(kprobe_switch, CW_RUNG_KPROBE);
+	return 0;
+}
+
+/*
+ * A person who becomes another, or nobody, to all that asks who logged in. A login gives its first
+ * uid to a process that has none.
+ */
+static __noinline int login_changed(__u32 rung)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct tamper t = { .what = CW_TAMPER_LOGIN, .rung = rung };
+	__u32 uid = task_login_uid(task);
+
+	if (uid == ~0u)
+		return 0;
+	t.arg[0] = uid;
+	return emit_tamper(&t);
+}
+
+/* Since 2.6.14 (CONFIG_AUDIT). */
+SEC("fentry/proc_loginuid_write")
+int BPF_PROG(fentry__loginuid)
+{
+	login_changed(CW_RUNG_FENTRY);
+	return 0;
+}
+
+SEC("kprobe/proc_loginuid_write")
+int BPF_KPROBE(kprobe__loginuid)
+{
+	login_changed(CW_RUNG_KPROBE);
+	return 0;
+}
+
+/* Nothing is written to that file system from then on, evidence included. */
+static __noinline int frozen(struct super_block *sb, __u32 rung)
+{
+	struct tamper t = { .what = CW_TAMPER_FROZEN, .rung = rung };
+
+	t.name = (__u64)&sb->s_id;
+	return emit_tamper(&t) ? wait_told(tampers_made) : 0;
+}
+
+/* Since 3.0, by whatever way: an ioctl, a snapshot of a disk, sleep. */
+SEC("fentry/freeze_super")
+int BPF_PROG(fentry__freeze_super, struct super_block *sb)
+{
+	frozen(sb, CW_RUNG_FENTRY);
+	return 0;
+}
+
+SEC("kprobe/freeze_super")
+int BPF_KPROBE(kprobe__freeze_super, struct super_block *sb)
+{
+	frozen(sb, CW_RUNG_KPROBE);
+	return 0;
+}
+
 static __noinline int clock_set(__u64 to_ns, __s32 result, __u32 rung)
 {
 	struct tamper t = { .what = CW_TAMPER_CLOCK, .result = result, .rung = rung };

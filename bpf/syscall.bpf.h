@@ -475,6 +475,14 @@ static __always_inline void fd_streamed(struct call *c, __u32 op)
 		fd_stream_ends(bpf_get_current_pid_tgid() >> 32, fd, 0);
 }
 
+__noinline int fd_keeps_mark(__u32 fd)
+{
+	struct cw_fd_key key = { .tgid = bpf_get_current_pid_tgid() >> 32, .fd = fd };
+	struct cw_fd *d = bpf_map_lookup_elem(&fds, &key);
+
+	return d ? mark_keeps((void *)d->file) : 0;
+}
+
 static __always_inline void fd_truncated(__u32 fd)
 {
 	struct cw_fd_key key = { .tgid = bpf_get_current_pid_tgid() >> 32, .fd = fd };
@@ -504,6 +512,8 @@ static __always_inline int call_held(struct call *c, __u32 op)
 		break;
 	case CW_SYSCALL_READ:
 	case CW_SYSCALL_IOCTL:
+		if (op == CW_SYSCALL_IOCTL && is_setversion(c->arg[1]))
+			fd_keeps_mark(c->arg[0]);
 		fd_used(c->arg[0], CW_OP_USE);
 		fd_streamed(c, op);
 		break;

@@ -98,6 +98,39 @@ all_memory() {
 	rm "$node"
 }
 
+# The kernel refuses the first on some versions (5.10, 7.3): then it has no effect, and is told.
+blinded() {
+	local old debug=/run/other-debug
+
+	old=$(</proc/sys/kernel/ftrace_enabled)
+	mark_events
+	bash -c "echo $old >/proc/sys/kernel/ftrace_enabled"
+	holds "$(wait_event '.detail.what == "kernel tracing" and .detail.name == "ftrace_enabled"')" \
+		'.process.comm == "bash"' '.verdict.severity == "critical"'
+	mkdir "$debug"
+	mount -t debugfs none "$debug"
+	bash -c "echo 1 >$debug/kprobes/enabled"
+	holds "$(wait_event '.detail.what == "kernel tracing" and .detail.name == "kprobes"')" \
+		'.process.comm == "bash"'
+	umount "$debug"
+	cat /proc/sys/kernel/ftrace_enabled >/dev/null
+	bash -c 'echo 1000 >/proc/self/loginuid; echo 1001 >/proc/self/loginuid'
+	holds "$(wait_event '.detail.what == "login uid"')" '.detail.from == 1000' \
+		'.origin.login_uid == 1000' '.verdict.severity == "critical"'
+	modprobe loop
+	truncate -s 16M /run/frozen
+	mkfs.ext4 -q /run/frozen
+	mkdir /run/other-disk
+	mount -o loop /run/frozen /run/other-disk
+	fsfreeze -f /run/other-disk
+	fsfreeze -u /run/other-disk
+	holds "$(wait_event '.detail.what == "frozen file system"')" '.process.comm == "fsfreeze"' \
+		'.detail.name | startswith("loop")' '.verdict.rule == "everyday"'
+	umount /run/other-disk
+	[[ $(count_events '.detail.what == "kernel tracing"') == 2 ]]
+	[[ $(count_events '.detail.what == "login uid"') == 1 ]]
+}
+
 clock() {
 	local first
 
@@ -207,6 +240,7 @@ start_agent
 scenario "all that is done to the agent is told, before it takes effect" seen
 scenario "a foreign BPF program, and a kernel module" foreign
 scenario "all memory is opened: by whom" all_memory
+scenario "what would blind it, or hide who does it: by whom" blinded
 scenario "the wall clock set back: by whom, and how far it jumped" clock
 scenario "frozen by its control group: by whom, and the gap" freeze
 scenario "SIGKILL: told by the agent that it ends, also in the trace" killed

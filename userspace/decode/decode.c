@@ -727,7 +727,8 @@ static const char *const tampers[] = {
 	[CW_TAMPER_MAP] = "bpf map",	       [CW_TAMPER_PROGRAM] = "bpf program",
 	[CW_TAMPER_LINK] = "bpf link",	       [CW_TAMPER_LOAD] = "foreign bpf program",
 	[CW_TAMPER_MODULE] = "kernel module",  [CW_TAMPER_CLOCK] = "wall clock",
-	[CW_TAMPER_MEMORY] = "kernel memory",
+	[CW_TAMPER_MEMORY] = "kernel memory",  [CW_TAMPER_TRACING] = "kernel tracing",
+	[CW_TAMPER_LOGIN] = "login uid",       [CW_TAMPER_FROZEN] = "frozen file system",
 };
 
 _Static_assert(CW_ARRAY_SIZE(tampers) == CW_TAMPER_MAX, "a way of tampering lacks its name");
@@ -793,6 +794,9 @@ static void add_tamper(struct cw_decode *d, struct cw_event *e, const struct cw_
 		if (r->arg[0] < CW_MEMORY_MAX)
 			cw_event_add_string(e, "name", memories[r->arg[0]]);
 		return;
+	case CW_TAMPER_LOGIN:
+		cw_event_add_uint(e, "from", r->arg[0]);
+		return;
 	case CW_TAMPER_LIMIT:
 		cw_event_add_uint(e, "resource", r->arg[0]);
 		return;
@@ -820,7 +824,8 @@ static int decode_tamper(struct cw_decode *d, const struct cw_record_tamper *r, 
 	ret->type = CW_DECODED_TAMPER;
 	ret->proc = cw_decode_process(d, r->actor.tgid, r->actor.start_ns);
 	ret->tamper = r->number;
-	ret->urgent = r->what <= CW_TAMPER_LIMIT;
+	ret->urgent = r->what <= CW_TAMPER_LIMIT || r->what == CW_TAMPER_TRACING ||
+		      r->what == CW_TAMPER_FROZEN;
 	ret->stops = !r->result && (r->what == CW_TAMPER_FREEZE ||
 				    (r->what == CW_TAMPER_SIGNAL && is_stop(r->arg[0])));
 	cw_decode_fill(e, ret->proc, &r->actor);

@@ -282,13 +282,14 @@ static bool is_everyday_memory(const struct cw_event *e)
 }
 
 /*
- * A module for a device that was plugged in, a clock that is set by the network: everyday where the
- * system itself does it. A person who does it may be about to hide something.
+ * A module for a device that was plugged in, a clock that is set by the network, a file system
+ * that stands still for a snapshot: everyday where the system itself does it. A person who does it
+ * may be about to hide something.
  */
 static enum cw_severity tamper_severity(const struct cw_event *e)
 {
 	static const char *const everyday[] = { "kernel module", "foreign bpf program",
-						"wall clock" };
+						"wall clock", "frozen file system" };
 	const struct cw_detail *what = cw_event_detail(e, "what");
 	bool system = e->origin.type == CW_ORIGIN_SERVICE || e->origin.type == CW_ORIGIN_KERNEL;
 

@@ -88,7 +88,10 @@
 	{ prefix "task_kill", prefix "agent_ptrace", prefix "bpf", prefix "bpf_map", \
 	  prefix "bpf_prog", prefix "settime", "?" prefix "setrlimit", "?" prefix "sigiotask", \
 	  "?tp__signal_generate", "?tp__module_load", "?tp__cgroup_freeze", \
-	  "?fentry__open_mem|kprobe__open_mem", "?fentry__open_kcore|kprobe__open_kcore" }
+	  "?fentry__open_mem|kprobe__open_mem", "?fentry__open_kcore|kprobe__open_kcore", \
+	  "?fentry__ftrace_switch|kprobe__ftrace_switch", \
+	  "?fentry__kprobe_switch|kprobe__kprobe_switch", "?fentry__loginuid|kprobe__loginuid", \
+	  "?fentry__freeze_super|kprobe__freeze_super" }
 #define BLIND_SELF \
 	"what the kernel itself ends or stops (out of memory, cgroup.kill); the clock moved by " \
 	"adjtimex has no culprit"
@@ -275,7 +278,8 @@ static const struct cw_way ways[] = {
 	  { SYS_EXIT, "tp__signal_generate", "?tp__module_load", "?tp__cgroup_freeze" },
 	  "who ended it: a signal is seen when it is on its way, and the record ends with the "
 	  "agent; limits; a descriptor of it that is taken; ptrace by the number of a thread that "
-	  "is not the first; BPF objects by other ways than their number; /dev/mem and /proc/kcore",
+	  "is not the first; BPF objects by other ways than their number; /dev/mem "
+	  "and /proc/kcore; a login uid that is changed; frozen file systems",
 	  BETTER_HOOKS,
 	  CW_NEEDS_NOTHING },
 
@@ -404,6 +408,10 @@ static const struct {
 	CALLED("pin_remote", "pin_user_pages_remote"),
 	CALLED("open_mem", "open_port"),
 	CALLED("open_kcore", "open_kcore"),
+	CALLED("ftrace_switch", "proc_dointvec"),
+	CALLED("kprobe_switch", "write_enabled_file_bool"),
+	CALLED("loginuid", "proc_loginuid_write"),
+	CALLED("freeze_super", "freeze_super"),
 #undef CALLED
 	{ "fentry__fput", CW_HOOK_FENTRY, "__fput", 0 },
 	{ "kprobe__fput", CW_HOOK_KPROBE, "__fput", 0 },

@@ -10,7 +10,7 @@
 #include "model/coverage.h"
 #include "source/types.h"
 
-#define CW_RUNG_PROGRAMS_MAX 14
+#define CW_RUNG_PROGRAMS_MAX 20
 #define CW_PROGRAMS_MAX	     128
 #define CW_WITHOUT_MAX	     16
 
