@@ -489,17 +489,23 @@ HOOK_ENTRY(file_permission, (struct file *file, int mask), (file, mask))
 static __always_inline void on_file_ioctl(enum cw_rung rung, struct file *file, unsigned int cmd,
 					  unsigned long arg)
 {
-	if (is_loop_ioctl(cmd))
+	if (is_loop_ioctl(cmd)) {
 		loop_set(file, cmd, arg, rung);
+		arg = 0; /* see stream_command() */
+	}
+	if (!open_maybe(rung, file)) {
+		if (exporting_now)
+			export_ends();
+		return;
+	}
+	cmd = stream_command(cmd, arg);
 	if (exporting_now)
 		export_ends();
-	if (!open_maybe(rung, file))
-		return;
 	if (is_setversion(cmd))
 		mark_keeps(file);
 	open_overdue(rung, file);
 	used(file, CW_OP_USE, rung);
-	stream_ioctl(file, cmd, arg, rung);
+	stream_ioctl(file, cmd, rung);
 }
 
 HOOK(file_ioctl, (struct file *file, unsigned int cmd, unsigned long arg), (file, cmd, arg))

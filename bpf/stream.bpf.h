@@ -266,8 +266,23 @@ static __noinline int stream_end_of(struct file *file, __u32 rung)
 	return stream_end(bpf_get_current_pid_tgid() >> 32, &o, rung);
 }
 
+/*
+ * The command, or 0 if it starts or stops a queue that captures nothing. Asked first, so that the
+ * argument need not be kept, which every ioctl on the machine would pay for.
+ */
+static __noinline __u32 stream_command(__u32 cmd, __u64 arg)
+{
+	__u32 key = IOC_KEY(cmd);
+
+	if (key == IOC_V4L2_STREAMON && frames_by_ioctl)
+		return asks_capture(arg, true) ? cmd : 0;
+	if (key == IOC_V4L2_STREAMOFF)
+		return asks_capture(arg, false) ? cmd : 0;
+	return cmd;
+}
+
 /* An ioctl on a watched device, before it is done. */
-static __noinline int stream_ioctl(struct file *file, __u32 cmd, __u64 arg, __u32 rung)
+static __noinline int stream_ioctl(struct file *file, __u32 cmd, __u32 rung)
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
 	__u32 mode = BPF_CORE_READ(inode, i_mode), dev = BPF_CORE_READ(inode, i_rdev);
@@ -292,11 +307,11 @@ static __noinline int stream_ioctl(struct file *file, __u32 cmd, __u64 arg, __u3
 	if (key == IOC_V4L2_STREAMON) {
 		stream_owner(file);
 		thread_reads(dev | CW_GIVING);
-		if (frames_by_ioctl && asks_capture(arg, true))
+		if (frames_by_ioctl)
 			return stream_count(dev, 0, 0, rung);
 	} else if (key == IOC_V4L2_QBUF && stream_asked(file))
 		thread_reads(dev | CW_GIVING);
-	else if (key == IOC_V4L2_STREAMOFF && asks_capture(arg, false))
+	else if (key == IOC_V4L2_STREAMOFF)
 		return stream_end_of(file, rung);
 	else if (key == IOC_V4L2_DQBUF && frames_by_ioctl)
 		return stream_count(dev, 1, 0, rung);
