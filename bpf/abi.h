@@ -185,6 +185,9 @@ enum cw_tamper {
 	CW_TAMPER_SIGNAL,  /* arg: number, sent by a process (1) or by the kernel (0) */
 	CW_TAMPER_PTRACE,  /* mode of the access */
 	CW_TAMPER_LIMIT,   /* which resource */
+	CW_TAMPER_TRACING, /* its name */
+	CW_TAMPER_FROZEN,  /* name of the file system's device */
+	CW_TAMPER_HELD = CW_TAMPER_FROZEN, /* up to here who does it is held up until it is told */
 	CW_TAMPER_FREEZE,  /* id of the control group */
 	CW_TAMPER_MAP,	   /* id of the object, here and in the next two */
 	CW_TAMPER_PROGRAM,
@@ -193,11 +196,19 @@ enum cw_tamper {
 	CW_TAMPER_MODULE,  /* its name */
 	CW_TAMPER_CLOCK,   /* nanoseconds since 1970, 0: not known */
 	CW_TAMPER_MEMORY,  /* enum cw_memory */
-	CW_TAMPER_TRACING, /* its name */
 	CW_TAMPER_LOGIN,   /* login uid so far */
-	CW_TAMPER_FROZEN,  /* name of the file system's device */
 	CW_TAMPER_MAX,
 };
+
+/*
+ * File systems, uapi/linux/magic.h, on which an inode has its number only for as long as it is in
+ * memory; on FUSE and SMB the number is the server's, who may well do so.
+ */
+#define CW_MAGIC_OVERLAY 0x794c7630u
+#define CW_NUMBERS_PASS(magic)                                                            \
+	((magic) == CW_MAGIC_OVERLAY || (magic) == 0x4d44u /* FAT */ ||                   \
+	 (magic) == 0x2011bab0u /* exFAT */ || (magic) == 0x65735546u /* FUSE */ ||       \
+	 (magic) == 0xff534d42u /* CIFS */ || (magic) == 0xfe534d42u /* SMB2 */)
 
 /* What shows the memory of the whole machine. */
 enum cw_memory {

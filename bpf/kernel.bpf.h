@@ -25,13 +25,9 @@ typedef _Bool bool;
 #define false 0
 #define true  1
 
-#define MSDOS_MAGIC 0x4d44
-#define EXFAT_MAGIC 0x2011bab0
-#define OVERLAY_MAGIC 0x794c7630
-#define FUSE_MAGIC 0x65735546
-#define CIFS_MAGIC 0xff534d42
-#define SMB2_MAGIC 0xfe534d42
-#define PROC_MAGIC  0x9fa0
+#define PROC_MAGIC 0x9fa0
+
+#define IOC_KEY(cmd) ((cmd) & 0xffff) /* of an ioctl, its type and number: enough to know it */
 
 #define AF_UNIX	 1
 #define AF_INET	 2
@@ -339,7 +335,6 @@ struct inet_connection_sock {
 		__u32 lrcvtime; /* jiffies, low half */
 	} icsk_ack;
 } CW_RELOC;
-
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {

@@ -367,7 +367,7 @@ static __noinline __u32 inode_generation(struct inode *inode)
 {
 	__u64 at, upper = 0;
 
-	if (BPF_CORE_READ(inode, i_sb, s_magic) != OVERLAY_MAGIC)
+	if (BPF_CORE_READ(inode, i_sb, s_magic) != CW_MAGIC_OVERLAY)
 		return BPF_CORE_READ(inode, i_generation);
 	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)
 		return 1;

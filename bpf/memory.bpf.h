@@ -24,10 +24,10 @@ static __always_inline __u32 tracer_way(void)
 	return call_is_known() ? CW_PEEK_PTRACE : CW_PEEK_ATTACH;
 }
 
-/* A tracer's words. Since 4.10. */
-static __always_inline void access_traced(struct task_struct *task, __u32 flags, __u32 rung)
+static __always_inline void on_access_traced(enum cw_rung rung, struct task_struct *task,
+					     __u32 flags)
 {
-	__u32 tgid = BPF_CORE_READ(task, tgid);
+	__u32 tgid = FIELD(rung, task, tgid);
 
 	if (flags & FOLL_WRITE_)
 		code_written(task);
@@ -35,21 +35,12 @@ static __always_inline void access_traced(struct task_struct *task, __u32 flags,
 		peeked(tgid, tracer_way(), rung, 0);
 }
 
-SEC("fentry/ptrace_access_vm")
-int BPF_PROG(fentry__access_traced, struct task_struct *task, unsigned long addr, void *buf,
-	     int len, unsigned int flags)
-{
-	access_traced(task, flags, CW_RUNG_FENTRY);
-	return 0;
-}
+#define ACCESS_TRACED \
+	(struct task_struct *task, unsigned long addr, void *buf, int len, unsigned int flags)
 
-SEC("kprobe/ptrace_access_vm")
-int BPF_KPROBE(kprobe__access_traced, struct task_struct *task, unsigned long addr, void *buf,
-	       int len, unsigned int flags)
-{
-	access_traced(task, flags, CW_RUNG_KPROBE);
-	return 0;
-}
+/* A tracer's words. Since 4.10. */
+HOOK_FENTRY(access_traced, ptrace_access_vm, ACCESS_TRACED, (task, flags))
+HOOK_KPROBE(access_traced, ptrace_access_vm, ACCESS_TRACED, (task, flags))
 
 /*
  * What it was started with: ps(1) reads that of every process, up to a page of it at once, whatever
@@ -72,66 +63,48 @@ static __always_inline bool is_traced(struct task_struct *task)
 	       (__u64)BPF_CORE_READ(task, parent) == bpf_get_current_task();
 }
 
-/*
- * /proc/PID/mem, and the arguments and variables there; since 6.7 a tracer's words, too. Since 2.6.
- * Misses all where the kernel has no control groups of memory: it does not know whose memory it is.
- */
-static __always_inline void access_remote(struct mm_struct *mm, __u64 addr, __u32 flags,
-					  __u32 rung)
+/* Whose memory it is; NULL: the kernel does not know, it has no control groups of memory. */
+static __always_inline struct task_struct *owner_of(struct mm_struct *mm)
 {
-	struct task_struct *owner;
-	__u32 tgid;
+	return bpf_core_field_exists(mm->owner) ? BPF_CORE_READ(mm, owner) : NULL;
+}
 
-	if (!bpf_core_field_exists(mm->owner))
-		return;
-	owner = BPF_CORE_READ(mm, owner);
-	tgid = BPF_CORE_READ(owner, tgid);
+static __always_inline void on_access_remote(enum cw_rung rung, struct mm_struct *mm, __u64 addr,
+					     __u32 flags)
+{
+	struct task_struct *owner = owner_of(mm);
+	__u32 tgid = BPF_CORE_READ(owner, tgid);
+
 	if (flags & FOLL_WRITE_)
 		code_written(owner);
 	else if (memory_matters(tgid) && !is_arguments(mm, addr))
 		peeked(tgid, is_traced(owner) ? tracer_way() : CW_PEEK_MEM, rung, 0);
 }
 
-SEC("fentry/access_remote_vm")
-int BPF_PROG(fentry__access_remote, struct mm_struct *mm, unsigned long addr, void *buf, int len,
-	     unsigned int flags)
+#define ACCESS_REMOTE \
+	(struct mm_struct *mm, unsigned long addr, void *buf, int len, unsigned int flags)
+
+/*
+ * /proc/PID/mem, and the arguments and variables there; since 6.7 a tracer's words, too. Since 2.6.
+ * Misses all where whose memory it is is not known.
+ */
+HOOK_FENTRY(access_remote, access_remote_vm, ACCESS_REMOTE, (mm, addr, flags))
+HOOK_KPROBE(access_remote, access_remote_vm, ACCESS_REMOTE, (mm, addr, flags))
+
+static __always_inline void on_pin_remote(enum cw_rung rung, struct mm_struct *mm, __u32 flags)
 {
-	access_remote(mm, addr, flags, CW_RUNG_FENTRY);
-	return 0;
+	if (flags & FOLL_WRITE_)
+		code_written(owner_of(mm));
 }
 
-SEC("kprobe/access_remote_vm")
-int BPF_KPROBE(kprobe__access_remote, struct mm_struct *mm, unsigned long addr, void *buf, int len,
-	       unsigned int flags)
-{
-	access_remote(mm, addr, flags, CW_RUNG_KPROBE);
-	return 0;
-}
-
-static __always_inline void memory_written(struct mm_struct *mm, __u32 flags)
-{
-	if (flags & FOLL_WRITE_ && bpf_core_field_exists(mm->owner))
-		code_written(BPF_CORE_READ(mm, owner));
-}
+#define PIN_REMOTE \
+	(struct mm_struct *mm, unsigned long start, unsigned long pages, unsigned int flags)
 
 /*
  * process_vm_writev; who reads is asked each time. Since 5.6. Before 6.5 it has more parameters
  * than a trampoline passes on.
  */
-SEC("fentry/pin_user_pages_remote")
-int BPF_PROG(fentry__pin_remote, struct mm_struct *mm, unsigned long start, unsigned long pages,
-	     unsigned int flags)
-{
-	memory_written(mm, flags);
-	return 0;
-}
-
-SEC("kprobe/pin_user_pages_remote")
-int BPF_KPROBE(kprobe__pin_remote, struct mm_struct *mm, unsigned long start, unsigned long pages,
-	       unsigned int flags)
-{
-	memory_written(mm, flags);
-	return 0;
-}
+HOOK_FENTRY(pin_remote, pin_user_pages_remote, PIN_REMOTE, (mm, flags))
+HOOK_KPROBE(pin_remote, pin_user_pages_remote, PIN_REMOTE, (mm, flags))
 
 #endif

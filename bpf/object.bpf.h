@@ -116,7 +116,7 @@ static __always_inline void inode_set(__u64 ino, __u32 dev, __u32 gen, __u32 ass
 /* FS_IOC_SETVERSION, and that of ext4, of 64-bit and 32-bit programs: the length is left out. */
 static __always_inline bool is_setversion(__u32 cmd)
 {
-	return (cmd & 0xffff) == 0x7602 || (cmd & 0xffff) == 0x6604;
+	return IOC_KEY(cmd) == ('v' << 8 | 2) || IOC_KEY(cmd) == ('f' << 8 | 4);
 }
 
 /* An owner may change the generation of what is his. From then on the mark holds for whichever. */

@@ -440,43 +440,26 @@ static __noinline int memory_opened(enum cw_memory which, __u32 rung)
 	return emit_tamper(&t);
 }
 
-/* Misses /dev/port, which is no memory. Since 2.4. */
-static __always_inline void open_mem(struct inode *inode, __u32 rung)
+static __always_inline void on_open_mem(enum cw_rung rung, struct inode *inode)
 {
-	__u32 minor = BPF_CORE_READ(inode, i_rdev) & 0xff;
+	__u32 minor = FIELD(rung, inode, i_rdev) & 0xff;
 
 	if (minor == 1 || minor == 2)
 		memory_opened(minor == 1 ? CW_MEMORY_MEM : CW_MEMORY_KMEM, rung);
 }
 
-SEC("fentry/open_port")
-int BPF_PROG(fentry__open_mem, struct inode *inode)
-{
-	open_mem(inode, CW_RUNG_FENTRY);
-	return 0;
-}
+/* Misses /dev/port, which is no memory. Since 2.4. */
+HOOK_FENTRY(open_mem, open_port, (struct inode *inode), (inode))
+HOOK_KPROBE(open_mem, open_port, (struct inode *inode), (inode))
 
-SEC("kprobe/open_port")
-int BPF_KPROBE(kprobe__open_mem, struct inode *inode)
+static __always_inline void on_open_kcore(enum cw_rung rung, struct inode *inode)
 {
-	open_mem(inode, CW_RUNG_KPROBE);
-	return 0;
+	memory_opened(CW_MEMORY_KCORE, rung);
 }
 
 /* Since 2.4. */
-SEC("fentry/open_kcore")
-int BPF_PROG(fentry__open_kcore)
-{
-	memory_opened(CW_MEMORY_KCORE, CW_RUNG_FENTRY);
-	return 0;
-}
-
-SEC("kprobe/open_kcore")
-int BPF_KPROBE(kprobe__open_kcore)
-{
-	memory_opened(CW_MEMORY_KCORE, CW_RUNG_KPROBE);
-	return 0;
-}
+HOOK_FENTRY(open_kcore, open_kcore, (struct inode *inode), (inode))
+HOOK_KPROBE(open_kcore, open_kcore, (struct inode *inode), (inode))
 
 /*
  * What makes hooks fail without touching them: fentry, fexit and the LSM rung's trampolines hang on
@@ -496,104 +479,65 @@ static __noinline int tracing_switched(const char *name, __u32 rung)
 const char ftrace_switch[] = "ftrace_enabled";
 const char kprobe_switch[] = "kprobes";
 
-/* Not ftrace's own function, which cannot be traced, but what that calls for its new value. */
-static __always_inline void sysctl_written(struct ctl_table *table, int write, __u32 rung)
+static __always_inline void on_ftrace_switch(enum cw_rung rung, struct ctl_table *table,
+					     int write)
 {
 	char name[sizeof(ftrace_switch)] = {};
 
 	if (!write)
 		return;
-	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(table, procname));
+	bpf_probe_read_kernel_str(name, sizeof(name), FIELD(rung, table, procname));
 	for (__u32 i = 0; i < sizeof(name); i++)
 		if (name[i] != ftrace_switch[i])
 			return;
 	tracing_switched(ftrace_switch, rung);
 }
 
-/* Since 2.6. */
-SEC("fentry/proc_dointvec")
-int BPF_PROG(fentry__ftrace_switch, struct ctl_table *table, int write)
-{
-	sysctl_written(table, write, CW_RUNG_FENTRY);
-	return 0;
-}
+/* What ftrace's own function, which cannot be traced, calls for its value. Since 2.6. */
+HOOK_FENTRY(ftrace_switch, proc_dointvec, (struct ctl_table *table, int write), (table, write))
+HOOK_KPROBE(ftrace_switch, proc_dointvec, (struct ctl_table *table, int write), (table, write))
 
-SEC("kprobe/proc_dointvec")
-int BPF_KPROBE(kprobe__ftrace_switch, struct ctl_table *table, int write)
+static __always_inline void on_kprobe_switch(enum cw_rung rung, struct file *file)
 {
-	sysctl_written(table, write, CW_RUNG_KPROBE);
-	return 0;
+	tracing_switched(kprobe_switch, rung);
 }
 
 /* Since 2.6.31. */
-SEC("fentry/write_enabled_file_bool")
-int BPF_PROG(fentry__kprobe_switch)
-{
-	tracing_switched(kprobe_switch, CW_RUNG_FENTRY);
-	return 0;
-}
-
-SEC("kprobe/write_enabled_file_bool")
-int BPF_KPROBE(kprobe__kprobe_switch)
-{
-	tracing_switched(kprobe_switch, CW_RUNG_KPROBE);
-	return 0;
-}
+HOOK_FENTRY(kprobe_switch, write_enabled_file_bool, (struct file *file), (file))
+HOOK_KPROBE(kprobe_switch, write_enabled_file_bool, (struct file *file), (file))
 
 /*
  * A person who becomes another, or nobody, to all that asks who logged in. A login gives its first
  * uid to a process that has none.
  */
-static __noinline int login_changed(__u32 rung)
+static __always_inline void on_loginuid(enum cw_rung rung, struct file *file)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
 	struct tamper t = { .what = CW_TAMPER_LOGIN, .rung = rung };
-	__u32 uid = task_login_uid(task);
+	__u32 uid = task_login_uid((void *)bpf_get_current_task());
 
 	if (uid == ~0u)
-		return 0;
+		return;
 	t.arg[0] = uid;
-	return emit_tamper(&t);
+	emit_tamper(&t);
 }
 
 /* Since 2.6.14 (CONFIG_AUDIT). */
-SEC("fentry/proc_loginuid_write")
-int BPF_PROG(fentry__loginuid)
-{
-	login_changed(CW_RUNG_FENTRY);
-	return 0;
-}
-
-SEC("kprobe/proc_loginuid_write")
-int BPF_KPROBE(kprobe__loginuid)
-{
-	login_changed(CW_RUNG_KPROBE);
-	return 0;
-}
+HOOK_FENTRY(loginuid, proc_loginuid_write, (struct file *file), (file))
+HOOK_KPROBE(loginuid, proc_loginuid_write, (struct file *file), (file))
 
 /* Nothing is written to that file system from then on, evidence included. */
-static __noinline int frozen(struct super_block *sb, __u32 rung)
+static __always_inline void on_freeze_super(enum cw_rung rung, struct super_block *sb)
 {
 	struct tamper t = { .what = CW_TAMPER_FROZEN, .rung = rung };
 
 	t.name = (__u64)&sb->s_id;
-	return emit_tamper(&t) ? wait_told(tampers_made) : 0;
+	if (emit_tamper(&t))
+		wait_told(tampers_made);
 }
 
 /* Since 3.0, by whatever way: an ioctl, a snapshot of a disk, sleep. */
-SEC("fentry/freeze_super")
-int BPF_PROG(fentry__freeze_super, struct super_block *sb)
-{
-	frozen(sb, CW_RUNG_FENTRY);
-	return 0;
-}
-
-SEC("kprobe/freeze_super")
-int BPF_KPROBE(kprobe__freeze_super, struct super_block *sb)
-{
-	frozen(sb, CW_RUNG_KPROBE);
-	return 0;
-}
+HOOK_FENTRY(freeze_super, freeze_super, (struct super_block *sb), (sb))
+HOOK_KPROBE(freeze_super, freeze_super, (struct super_block *sb), (sb))
 
 static __noinline int clock_set(__u64 to_ns, __s32 result, __u32 rung)
 {

@@ -14,8 +14,7 @@
 #define CW_ALSA_MAJOR 116
 #define CW_OSS_MAJOR  14
 
-/* uapi/linux/videodev2.h and uapi/sound/asound.h: number and type of the ioctl are enough. */
-#define IOC_KEY(cmd)	      ((cmd) & 0xffff)
+/* uapi/linux/videodev2.h and uapi/sound/asound.h */
 #define IOC_V4L2_QBUF	      (('V' << 8) | 15)
 #define IOC_V4L2_EXPBUF	      (('V' << 8) | 16)
 #define IOC_V4L2_DQBUF	      (('V' << 8) | 17)

@@ -360,27 +360,19 @@ static __noinline int gone(struct inode *inode, __u32 asset, __u32 rung)
 }
 
 /*
- * Has an inode a number only for as long as it is in memory? That of FUSE and SMB is the server's,
- * who may well do so. The same list as in userspace/source/watch.c.
- */
-static __always_inline bool numbers_pass(const struct inode *inode)
-{
-	unsigned long magic = BPF_CORE_READ(inode, i_sb, s_magic);
-
-	return magic == MSDOS_MAGIC || magic == EXFAT_MAGIC || magic == OVERLAY_MAGIC ||
-	       magic == FUSE_MAGIC || magic == CIFS_MAGIC || magic == SMB2_MAGIC;
-}
-
-/*
  * An inode leaves memory. One without a name is gone for good, and its number is free; where
  * numbers pass, in any case.
  */
 static __always_inline void on_inode_free(enum cw_rung rung, struct inode *inode)
 {
 	struct cw_inode_key key = { .ino = FIELD(rung, inode, i_ino) };
+	unsigned long magic;
 	struct cw_inode *m;
 
-	if (!filter_maybe(key.ino) || (BPF_CORE_READ(inode, i_nlink) && !numbers_pass(inode)))
+	if (!filter_maybe(key.ino))
+		return;
+	magic = BPF_CORE_READ(inode, i_sb, s_magic);
+	if (BPF_CORE_READ(inode, i_nlink) && !CW_NUMBERS_PASS(magic))
 		return;
 	key.dev = BPF_CORE_READ(inode, i_sb, s_dev);
 	m = inode_mark(key.ino, key.dev, inode_generation(inode));

@@ -78,7 +78,7 @@ int iter__holders(struct bpf_iter__task_file *ctx)
 	if (type != S_IFREG && type != S_IFCHR && !only_tgid)
 		return 0;
 	h.rdev = type == S_IFCHR ? BPF_CORE_READ(inode, i_rdev) : 0;
-	h.gen = BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAY_MAGIC ?
+	h.gen = BPF_CORE_READ(inode, i_sb, s_magic) == CW_MAGIC_OVERLAY ?
 		0 : BPF_CORE_READ(inode, i_generation);
 	h.fd = ctx->fd;
 	h.access = access_of_mode(BPF_CORE_READ(file, f_mode));

@@ -268,6 +268,8 @@ no_file() {
 
 # What a user mounts in a namespace of his own has whatever path he likes.
 own_namespace() {
+	local event
+
 	new_file namespace
 	ssh_as alice "cp /usr/bin/head ~/tac; unshare -Urm sh -c \
 		'mount --bind ~/tac /usr/bin/tac && exec /usr/bin/tac -c 1 $FILE'" >/dev/null

@@ -824,8 +824,7 @@ static int decode_tamper(struct cw_decode *d, const struct cw_record_tamper *r, 
 	ret->type = CW_DECODED_TAMPER;
 	ret->proc = cw_decode_process(d, r->actor.tgid, r->actor.start_ns);
 	ret->tamper = r->number;
-	ret->urgent = r->what <= CW_TAMPER_LIMIT || r->what == CW_TAMPER_TRACING ||
-		      r->what == CW_TAMPER_FROZEN;
+	ret->urgent = r->what <= CW_TAMPER_HELD;
 	ret->stops = !r->result && (r->what == CW_TAMPER_FREEZE ||
 				    (r->what == CW_TAMPER_SIGNAL && is_stop(r->arg[0])));
 	cw_decode_fill(e, ret->proc, &r->actor);

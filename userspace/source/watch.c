@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fanotify.h>
-#include <linux/magic.h>
 #include <pthread.h>
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
@@ -18,19 +17,6 @@
 #define NAMES_MAX   (32u << 10) /* bytes of names that are gathered before they are marked */
 #define TWO_THREADS 64u /* names from which on a second thread is worth it */
 #define PENDING_MAX 16384
-/* Not in all headers. */
-#ifndef EXFAT_SUPER_MAGIC
-#define EXFAT_SUPER_MAGIC 0x2011bab0
-#endif
-#ifndef FUSE_SUPER_MAGIC
-#define FUSE_SUPER_MAGIC 0x65735546
-#endif
-#ifndef CIFS_SUPER_MAGIC
-#define CIFS_SUPER_MAGIC 0xff534d42
-#endif
-#ifndef SMB2_SUPER_MAGIC
-#define SMB2_SUPER_MAGIC 0xfe534d42
-#endif
 #ifndef FAN_RENAME
 #define FAN_RENAME 0x10000000
 #define FAN_EVENT_INFO_TYPE_OLD_DFID_NAME 10
@@ -395,22 +381,9 @@ static void walk_child(struct cw_watch *w, const struct place *p, const char *na
 		close(touched);
 }
 
-/*
- * Does an inode of that file system keep its number when it leaves memory? That of FUSE and SMB is
- * the server's: it may not. The same list as in bpf/tree.bpf.h.
- */
 static bool numbers_last(const struct statfs *fs)
 {
-	switch ((uint32_t)fs->f_type) {
-	case MSDOS_SUPER_MAGIC:
-	case EXFAT_SUPER_MAGIC:
-	case OVERLAYFS_SUPER_MAGIC:
-	case FUSE_SUPER_MAGIC:
-	case CIFS_SUPER_MAGIC:
-	case SMB2_SUPER_MAGIC:
-		return false;
-	}
-	return true;
+	return !CW_NUMBERS_PASS((uint32_t)fs->f_type);
 }
 
 /* Marks what is in a directory that is marked itself; takes `fd`. */
